@@ -1,0 +1,95 @@
+"""From the credential in a request to a Principal. Header credentials first, then the browser's session."""
+
+import hmac
+from typing import Any
+
+import structlog
+from django.conf import settings
+from rest_framework.authentication import BaseAuthentication, SessionAuthentication
+from rest_framework.request import Request
+from rest_framework_simplejwt.exceptions import TokenError
+from rest_framework_simplejwt.tokens import AccessToken
+
+from accounts.errors import InvalidToken
+from accounts.keyring import keyring
+from accounts.models import User
+from accounts.principals import Principal, user_principal
+
+
+class ServiceUser:
+    """Stands in for `request.user` where no person is behind the call: a key, or the master token."""
+
+    is_authenticated = True
+    is_active = True
+    is_anonymous = False
+    is_staff = False
+    pk = id = None
+
+    def __init__(self, name: str) -> None:
+        self.email = self.username = name
+
+    def get_username(self) -> str:
+        return self.username
+
+    def __str__(self) -> str:
+        return self.username
+
+
+def credential_principal(api_key: str, authorization: str) -> Principal | None:
+    """The caller behind `X-API-Key` or `Authorization`; None when neither says anything."""
+    if api_key:
+        return keyring.principal(api_key)
+    kind, _, secret = authorization.partition(" ")
+    secret = secret.strip()
+    if kind.lower() != "bearer" or not secret:
+        return None
+    if settings.MASTER_TOKEN and hmac.compare_digest(secret.encode(), settings.MASTER_TOKEN.encode()):
+        return Principal(kind="master", actor="master", platform=True)
+    if secret.count(".") == 2:
+        return token_principal(secret)
+    return keyring.principal(secret)
+
+
+def token_principal(token: str) -> Principal:
+    """The person behind a JWT access token, as they are now, or InvalidToken."""
+    try:
+        claims = AccessToken(token)
+        user = User.objects.get(pk=claims["sub"], is_active=True)
+    except (TokenError, KeyError, ValueError, User.DoesNotExist) as error:
+        raise InvalidToken("The access token is not valid or has expired.") from error
+    return user_principal(user)
+
+
+class CredentialAuthentication(BaseAuthentication):
+    """API keys, JWTs and the master token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Principal] | None:
+        principal = credential_principal(
+            request.META.get("HTTP_X_API_KEY", ""), request.META.get("HTTP_AUTHORIZATION", "")
+        )
+        if principal is None:
+            return None
+        bind_to_log(principal)
+        return principal.user or ServiceUser(principal.actor), principal
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="skyledger"'
+
+
+class BrowserSessionAuthentication(SessionAuthentication):
+    """The console's session cookie; unsafe methods need the CSRF token."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Principal] | None:  # type: ignore[override]
+        found = super().authenticate(request)
+        if found is None:
+            return None
+        principal = user_principal(found[0])
+        bind_to_log(principal)
+        return found[0], principal
+
+
+def bind_to_log(principal: Principal) -> None:
+    """Name the caller on every later log line of the request: never the key, only its prefix."""
+    structlog.contextvars.bind_contextvars(actor=principal.actor)
+    if principal.tenant is not None:
+        structlog.contextvars.bind_contextvars(tenant=principal.tenant.slug)

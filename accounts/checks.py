@@ -1,0 +1,1 @@
+"""Operators' mistakes, found by `manage.py check` instead of by an incident."""

@@ -1,0 +1,160 @@
+"""From a key as sent to the caller behind it, with a short memory in the process.
+
+A revoked key is forgotten at once in this process and within CACHE_SECONDS in every other. While the
+database is away, a key seen in the last STALE_SECONDS still works, unless Redis says it was revoked.
+"""
+
+import dataclasses
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+import zlib
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+import redis
+from django.conf import settings
+from django.db import DatabaseError, models
+from django.utils import timezone
+
+from accounts.errors import InvalidApiKey
+from accounts.models import ApiKey
+from accounts.principals import Principal, granted
+from accounts.redis_link import breaker, client
+
+CACHE_SECONDS: Final = 10.0
+STALE_SECONDS: Final = 900.0
+RETRY_SECONDS: Final = 2.0  # how long a stale answer serves before the database is asked again
+LAST_USED_EVERY: Final = timedelta(minutes=1)
+MAX_CACHED: Final = 10_000
+REVOKED_KEY: Final = "skyledger:revoked-key:"
+_ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+
+
+def new_key() -> str:
+    """`sky_<prefix>_<secret>`: 32 random characters and a checksum that scanners can verify."""
+    prefix = "".join(secrets.choice(_ALPHABET) for _ in range(12))
+    secret = "".join(secrets.choice(_ALPHABET) for _ in range(32))
+    body = f"sky_{prefix}_{secret}"
+    return f"{body}{zlib.crc32(body.encode()):08x}"
+
+
+def hash_key(key: str) -> str:
+    return hmac.new(settings.API_KEY_PEPPER.encode(), key.encode(), hashlib.sha256).hexdigest()
+
+
+def prefix_of(key: str) -> str:
+    """The public part of our own keys; for keys of another make, the start of their hash."""
+    parts = key.split("_")
+    return parts[1] if len(parts) == 3 and parts[0] == "sky" and len(parts[1]) == 12 else hash_key(key)[:12]
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Entry:
+    principal: Principal
+    loaded_at: float
+    fresh_until: float
+
+
+class Keyring:
+    """The process's memory of keys, by their hash; the key itself is never kept."""
+
+    def __init__(self) -> None:
+        self._known: dict[bytes, Entry] = {}
+        self._lock = threading.Lock()
+
+    def principal(self, key: str) -> Principal:
+        """The caller behind a key, or InvalidApiKey."""
+        digest = hashlib.sha256(key.encode("utf-8", "replace")).digest()
+        entry = self._known.get(digest)
+        if entry is None or time.monotonic() > entry.fresh_until:
+            entry = self._refresh(digest, key, entry)
+        principal = entry.principal
+        if principal.expires_at is not None and principal.expires_at <= timezone.now():
+            raise InvalidApiKey
+        return principal
+
+    def forget(self, key_id: UUID) -> None:
+        with self._lock:
+            self._known = {d: e for d, e in self._known.items() if e.principal.key_id != key_id}
+
+    def clear(self) -> None:
+        with self._lock:
+            self._known = {}
+
+    def _refresh(self, digest: bytes, key: str, old: Entry | None) -> Entry:
+        now = time.monotonic()
+        try:
+            found = load(key)
+        except DatabaseError:
+            if old is None or now - old.loaded_at > STALE_SECONDS or _was_revoked(old.principal):
+                raise
+            entry = dataclasses.replace(old, fresh_until=now + RETRY_SECONDS)
+        else:
+            if found is None:
+                self._known.pop(digest, None)
+                raise InvalidApiKey
+            entry = Entry(found, loaded_at=now, fresh_until=now + CACHE_SECONDS)
+        with self._lock:
+            if len(self._known) >= MAX_CACHED:
+                self._known = {}
+            self._known[digest] = entry
+        return entry
+
+
+def load(key: str) -> Principal | None:
+    """Read a live key from the database and note its use."""
+    if not 8 <= len(key) <= 255 or not key.isascii():
+        return None
+    now = timezone.now()
+    wanted = hash_key(key)
+    rows = (
+        ApiKey.objects.filter(prefix=prefix_of(key), revoked_at=None, tenant__is_active=True)
+        .filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now))
+        .exclude(user__is_active=False)
+        .select_related("tenant", "user")
+    )
+    row = next((r for r in rows if hmac.compare_digest(r.key_hash, wanted)), None)
+    if row is None:
+        return None
+    if row.last_used_at is None or row.last_used_at < now - LAST_USED_EVERY:
+        ApiKey.objects.filter(pk=row.pk, tenant=row.tenant).update(last_used_at=now)
+    return Principal(
+        kind="api_key",
+        actor=f"key:{row.prefix}",
+        tenant=row.tenant,
+        scopes=granted(row.scopes),
+        user=row.user,
+        key_id=row.id,
+        key_prefix=row.prefix,
+        rate_limit=row.rate_limit,
+        expires_at=row.expires_at,
+    )
+
+
+def announce_revoked(key_id: UUID) -> None:
+    """After the commit of a revocation: forget it here, and leave word for when the database is away."""
+    keyring.forget(key_id)
+    if not breaker.closed:
+        return
+    try:
+        client().set(f"{REVOKED_KEY}{key_id}", 1, ex=int(STALE_SECONDS))
+    except redis.RedisError:
+        breaker.trip()
+
+
+def _was_revoked(principal: Principal) -> bool:
+    """True also when nobody can tell: without database and Redis no key is good."""
+    if not breaker.closed:
+        return True
+    try:
+        return bool(client().exists(f"{REVOKED_KEY}{principal.key_id}"))
+    except redis.RedisError:
+        breaker.trip()
+        return True
+
+
+keyring = Keyring()

@@ -1,0 +1,22 @@
+"""Who may do what, and what they did."""
+
+from accounts.models.keys import ApiKey, Scope
+from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
+from accounts.models.tenancy import Membership, Tenant, TenantOwned, TenantQuerySet
+from accounts.models.tokens import FederatedIdentity, RefreshToken
+from accounts.models.users import User
+
+__all__ = [
+    "ActivityCounter",
+    "ActivityEntry",
+    "ApiKey",
+    "AuditEntry",
+    "FederatedIdentity",
+    "Membership",
+    "RefreshToken",
+    "Scope",
+    "Tenant",
+    "TenantOwned",
+    "TenantQuerySet",
+    "User",
+]

@@ -1,0 +1,74 @@
+"""What a view asks of its caller: a credential, a tenant, a scope."""
+
+from typing import Any, Final
+
+from rest_framework.permissions import SAFE_METHODS, BasePermission
+from rest_framework.request import Request
+
+from accounts.authentication import bind_to_log
+from accounts.errors import AuthenticationRequired, PermissionRefused, ValidationFailed
+from accounts.models import Scope
+from accounts.principals import Principal, is_named
+
+TENANT_PARAMETERS: Final = ("tenant_id", "organization_id")
+
+
+def principal_of(request: Request) -> Principal:
+    if not isinstance(request.auth, Principal):
+        raise AuthenticationRequired
+    return request.auth
+
+
+def named_tenant(request: Request, view: Any = None) -> str | None:
+    """The tenant that a request names by header, query or path; all that are given must agree."""
+    names = [request.headers.get("X-Tenant-ID"), *(request.query_params.get(p) for p in TENANT_PARAMETERS)]
+    names += [getattr(view, "kwargs", {}).get("organization_id")]
+    given = list(dict.fromkeys(name for name in names if name))
+    if len(given) > 1:
+        raise ValidationFailed.field("tenant_id", f"two tenants are named: {given[0]!r} and {given[1]!r}.")
+    return given[0] if given else None
+
+
+def refuse_other_tenant(principal: Principal, name: Any) -> None:
+    """A tenant named in a body must be the one that the caller acts in."""
+    if name not in (None, "") and not is_named(principal.home, str(name)):
+        raise PermissionRefused("The body names a tenant that this credential does not act in.")
+
+
+class HasScope(BasePermission):
+    """Enters the tenant and checks the scope; the default of every API view.
+
+    A view may set `required_scope` (one name, or method → name); otherwise reading needs `read` and
+    everything else `write`.
+    """
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        principal = principal_of(request).enter(named_tenant(request, view))
+        principal.require(_scope_for(request, view))
+        request.auth = principal
+        bind_to_log(principal)
+        return True
+
+
+class IsSignedIn(BasePermission):
+    """Any good credential, outside any tenant."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        principal_of(request)
+        return True
+
+
+class IsPlatform(BasePermission):
+    """Platform staff and the master token."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        if not principal_of(request).platform:
+            raise PermissionRefused("Only platform administrators may do this.")
+        return True
+
+
+def _scope_for(request: Request, view: Any) -> str:
+    wanted = getattr(view, "required_scope", None)
+    if isinstance(wanted, dict):
+        wanted = wanted.get(request.method)
+    return wanted or (Scope.READ if request.method in SAFE_METHODS else Scope.WRITE)

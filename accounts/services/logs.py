@@ -1,0 +1,73 @@
+"""Writing down what was done. Every service calls these two inside its own transaction."""
+
+from typing import Any
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, Tenant
+from accounts.principals import Principal
+
+
+def audit(
+    *,
+    by: Principal,
+    action: str,
+    tenant: Tenant | None = None,
+    subject: Any = None,
+    changes: dict[str, Any] | None = None,
+) -> AuditEntry:
+    """Append to the audit log; `changes` holds field → [before, after] and never a secret."""
+    context = structlog.contextvars.get_contextvars()
+    return AuditEntry.objects.create(
+        tenant=tenant,
+        actor=by.actor,
+        action=action,
+        object_type=subject._meta.label_lower if subject is not None else "",
+        object_id=str(subject.pk) if subject is not None else "",
+        changes=changes or {},
+        address=context.get("address") or None,
+        request_id=context.get("request_id", ""),
+    )
+
+
+def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any]) -> ActivityEntry:
+    """Append to the tenant's activity with the next sequence number, in the caller's transaction."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("record() belongs inside the transaction of the deed that it records.")
+    counter, _ = ActivityCounter.objects.get_or_create(tenant=tenant)
+    # The update takes the row's lock until commit, so numbers are given in the order of the commits.
+    ActivityCounter.objects.filter(tenant=tenant, pk=counter.pk).update(last_seq=F("last_seq") + 1)
+    counter.refresh_from_db()
+    entry = ActivityEntry.objects.create(
+        tenant=tenant, seq=counter.last_seq, type=type, ts=timezone.now(), actor=by.actor, payload=payload
+    )
+    transaction.on_commit(lambda: _announce(entry), robust=True)
+    return entry
+
+
+def _announce(entry: ActivityEntry) -> None:
+    """Wake the sockets; they read the entry from the database."""
+    from asgiref.sync import async_to_sync
+    from channels.layers import get_channel_layer
+
+    layer = get_channel_layer()
+    if layer is not None:
+        message = {"type": "activity.wake", "seq": entry.seq}
+        async_to_sync(layer.group_send)(f"activity.{entry.tenant_id}", message)
+
+
+def deed(
+    *,
+    by: Principal,
+    action: str,
+    tenant: Tenant,
+    subject: Any,
+    changes: dict[str, Any] | None = None,
+    payload: dict[str, Any] | None = None,
+) -> None:
+    """The usual pair: the audit entry and the activity entry of one deed in a tenant."""
+    audit(by=by, action=action, tenant=tenant, subject=subject, changes=changes)
+    record(tenant=tenant, type=action, by=by, payload={"id": str(subject.pk), **(payload or {})})

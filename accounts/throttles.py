@@ -1,0 +1,180 @@
+"""Rate limits over a sliding window: per key or person, and per tenant.
+
+Counted in Redis by `limits`, atomically, so that all processes share one count; in this process while
+Redis is absent. A limit in the tens of thousands is counted in small leases of a thousandth each, so
+that a busy key does not cost a round trip per request; default limits are counted one by one.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Final
+
+import redis
+from django.conf import settings
+from limits import RateLimitItem, RateLimitItemPerSecond
+from limits.storage import MemoryStorage, Storage, storage_from_string
+from limits.strategies import SlidingWindowCounterRateLimiter
+from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
+
+from accounts.errors import RateLimited, Unavailable
+from accounts.principals import Principal
+from accounts.redis_link import breaker
+
+LEASES_PER_WINDOW: Final = 1000
+LEASE_SECONDS: Final = 1.0
+MAX_LEASES: Final = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one limit stands after a call; `reset` is in epoch seconds."""
+
+    name: str
+    allowed: bool
+    limit: int
+    remaining: int
+    reset: int
+
+    @property
+    def seconds_left(self) -> int:
+        return max(0, self.reset - int(time.time()))
+
+    def headers(self) -> dict[str, str]:
+        return {
+            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Reset": str(self.reset),
+            "RateLimit": f'"{self.name}";r={self.remaining};t={self.seconds_left}',
+            "RateLimit-Policy": f'"{self.name}";q={self.limit};w={settings.RATE_LIMIT_WINDOW}',
+        }
+
+    def error(self) -> RateLimited:
+        wait = max(1, self.seconds_left)
+        return RateLimited(
+            f"Rate limit of {self.limit} requests per {window_text()} exceeded",
+            headers={"Retry-After": str(wait), **self.headers()},
+            extra={
+                "retry_after": wait,
+                "limit": self.limit,
+                "remaining": self.remaining,
+                "reset_time": self.reset,
+            },
+        )
+
+
+def window_text() -> str:
+    return "minute" if settings.RATE_LIMIT_WINDOW == 60 else f"{settings.RATE_LIMIT_WINDOW} seconds"
+
+
+@cache
+def _shared() -> SlidingWindowCounterRateLimiter:
+    timeout = settings.REDIS_TIMEOUT_SECONDS
+    storage: Storage = storage_from_string(  # type: ignore[assignment]
+        settings.REDIS_URL, socket_timeout=timeout, socket_connect_timeout=timeout, key_prefix="skyledger"
+    )
+    return SlidingWindowCounterRateLimiter(storage)
+
+
+@cache
+def _local() -> SlidingWindowCounterRateLimiter:
+    return SlidingWindowCounterRateLimiter(MemoryStorage())
+
+
+@dataclass(slots=True)
+class Lease:
+    left: int
+    until: float
+    verdict: Verdict
+
+
+class Limiter:
+    """Counts calls; one instance per process."""
+
+    def __init__(self) -> None:
+        self._leases: dict[tuple[str, str, int], Lease] = {}
+
+    def hit(self, name: str, identity: str, limit: int, *, scope: str = "api") -> Verdict:
+        """Count one call of `identity` against `limit` per window, and say how it stands."""
+        key = (name, identity, limit)
+        lease = self._leases.get(key)
+        if lease is not None and lease.left > 0 and time.monotonic() < lease.until:
+            lease.left -= 1
+            return lease.verdict
+        verdict, cost = self._count(name, identity, limit, scope)
+        if cost > 1 and verdict.allowed:
+            if len(self._leases) >= MAX_LEASES:
+                self._leases.clear()
+            self._leases[key] = Lease(cost - 1, time.monotonic() + LEASE_SECONDS, verdict)
+        return verdict
+
+    def _count(self, name: str, identity: str, limit: int, scope: str) -> tuple[Verdict, int]:
+        item = RateLimitItemPerSecond(limit, settings.RATE_LIMIT_WINDOW)
+        if breaker.closed:
+            try:
+                return _take(_shared(), item, name, identity)
+            except redis.RedisError:
+                breaker.trip()
+        if settings.REDIS_URL and not settings.RATE_LIMIT_FAIL_OPEN[scope]:
+            raise Unavailable("The rate limit cannot be counted right now; try again shortly.")
+        return _take(_local(), item, name, identity)
+
+
+def _take(
+    limiter: SlidingWindowCounterRateLimiter, item: RateLimitItem, name: str, identity: str
+) -> tuple[Verdict, int]:
+    """Take a lease if the limit is large enough for one and holds it, else count this one call."""
+    for cost in sorted({max(1, item.amount // LEASES_PER_WINDOW), 1}, reverse=True):
+        if allowed := limiter.hit(item, name, identity, cost=cost):
+            break
+    stats = limiter.get_window_stats(item, name, identity)
+    return Verdict(name, allowed, item.amount, max(0, stats.remaining), int(stats.reset_time) + 1), cost
+
+
+limiter = Limiter()
+
+
+def limits_of(principal: Principal) -> Iterator[tuple[str, str, int]]:
+    """(name, identity, limit) of each limit that applies to a caller."""
+    if principal.platform:
+        yield "admin", principal.actor, settings.RATE_LIMIT_ADMIN
+        return
+    if principal.kind == "api_key":
+        yield "key", str(principal.key_id), principal.rate_limit or settings.RATE_LIMIT_API_KEY
+    elif principal.user is not None:
+        yield "user", str(principal.user.pk), settings.RATE_LIMIT_DEFAULT
+    if principal.tenant is not None:
+        tenant = principal.tenant
+        yield "tenant", str(tenant.pk), tenant.rate_limit or settings.RATE_LIMIT_TENANT
+
+
+def throttle(principal: Principal, *, scope: str = "api") -> Verdict | None:
+    """Count a call against all its limits; the tightest one, or RateLimited."""
+    tightest: Verdict | None = None
+    for name, identity, limit in limits_of(principal):
+        verdict = limiter.hit(name, identity, limit, scope=scope)
+        if not verdict.allowed:
+            raise verdict.error()
+        if tightest is None or verdict.remaining < tightest.remaining:
+            tightest = verdict
+    return tightest
+
+
+def throttle_sign_in(address: str, account: str) -> None:
+    """20 attempts a minute per address and account, whatever the outcome."""
+    identity = f"{address}|{account.strip().lower()[:254]}"
+    verdict = limiter.hit("sign-in", identity, settings.RATE_LIMIT_SIGN_IN, scope="sign_in")
+    if not verdict.allowed:
+        raise verdict.error()
+
+
+class PrincipalThrottle(BaseThrottle):
+    """DRF's hook: every API view counts, unless it names its own `throttle_classes`."""
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        if isinstance(request.auth, Principal):
+            verdict = throttle(request.auth)
+            request._request.rate_verdict = verdict  # type: ignore[attr-defined]
+        return True

@@ -1,0 +1,24 @@
+"""JSON answers with exact numbers."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from rest_framework.renderers import BaseRenderer
+
+from accounts.wire import encode
+
+
+class ExactJSONRenderer(BaseRenderer):
+    """Decimals are written as the numbers they are; money is a string because its field says so."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        return b"" if data is None else encode(data)

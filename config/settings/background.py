@@ -1,0 +1,57 @@
+"""Redis, and what runs behind the requests: Celery, the cache, the channel layer, the event queue."""
+
+from typing import Any, Final
+
+from config.settings.env import env
+
+REDIS_URL: Final[str] = env.str("REDIS_URL", default="")
+# How long a request waits for Redis before it does the work without it.
+REDIS_TIMEOUT_SECONDS: Final[float] = env.float("REDIS_TIMEOUT_SECONDS", default=0.1)
+
+CACHES: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": REDIS_URL,
+        "KEY_PREFIX": "skyledger",
+        "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
+    }
+    if REDIS_URL
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+}
+# Its decorator is used on sign-in forms only, where a per-process count is a floor, not the limit itself.
+SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
+
+CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {"hosts": [REDIS_URL], "prefix": "skyledger"},
+    }
+    if REDIS_URL
+    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+}
+
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_RESULT_BACKEND = None
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_SERIALIZER = "json"
+CELERY_ACCEPT_CONTENT = ["json"]
+CELERY_TIMEZONE = "UTC"
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+# Longer than any task may run, or Redis would hand a running task to a second worker.
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"visibility_timeout": 900} if REDIS_URL else {}
+CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    "accounts-prune-tokens": {"task": "accounts.prune_tokens", "schedule": 3600.0},
+    "config-beat": {"task": "config.beat", "schedule": 30.0},
+}
+
+# The event writer.
+EVENT_STREAM: Final[str] = env.str("EVENT_STREAM", default="skyledger:events")
+EVENT_CLAIM_SECONDS: Final[float] = env.float("EVENT_CLAIM_SECONDS", default=30.0)
+EVENT_MAX_DELIVERIES: Final[int] = env.int("EVENT_MAX_DELIVERIES", default=5)
+READY_MAX_QUEUE_AGE_SECONDS: Final[float] = env.float("READY_MAX_QUEUE_AGE_SECONDS", default=300.0)

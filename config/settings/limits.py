@@ -1,0 +1,23 @@
+"""Rate limits, per minute over a sliding window; a tenant's or key's own limit replaces these."""
+
+from typing import Final
+
+from config.settings.env import env
+
+RATE_LIMIT_WINDOW: Final[int] = env.int("RATE_LIMIT_WINDOW", default=60)
+RATE_LIMIT_DEFAULT: Final[int] = env.int("RATE_LIMIT_DEFAULT", default=100)
+RATE_LIMIT_API_KEY: Final[int] = env.int(
+    "RATE_LIMIT_API_KEY", default=env.int("RATE_LIMIT_PER_MINUTE", default=1000)
+)
+RATE_LIMIT_TENANT: Final[int] = env.int("RATE_LIMIT_TENANT", default=6000)
+RATE_LIMIT_ADMIN: Final[int] = env.int("RATE_LIMIT_ADMIN", default=10_000)
+RATE_LIMIT_SIGN_IN: Final[int] = env.int("RATE_LIMIT_SIGN_IN", default=20)
+
+# What happens when neither Redis nor this process can count: let the call through, or refuse it.
+RATE_LIMIT_FAIL_OPEN: Final[dict[str, bool]] = {
+    "sign_in": env.bool("RATE_LIMIT_FAIL_OPEN_SIGN_IN", default=False),
+    "api": env.bool("RATE_LIMIT_FAIL_OPEN_API", default=True),
+    "ingest": env.bool("RATE_LIMIT_FAIL_OPEN_INGEST", default=True),
+}
+
+MAX_BATCH_SIZE: Final[int] = env.int("MAX_BATCH_SIZE", default=1000)
