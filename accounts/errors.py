@@ -67,6 +67,16 @@ class InvalidToken(AppError):
     status = 401
 
 
+class SignInRefused(AppError):
+    """One answer for an unknown account, a wrong password and a deactivated person."""
+
+    code = "authentication_required"
+    status = 401
+
+    def __init__(self) -> None:
+        super().__init__("The e-mail address, username or password is not right.")
+
+
 class PermissionRefused(AppError):
     code = "permission_denied"
     status = 403
@@ -103,3 +113,15 @@ class Unavailable(AppError):
 
     def __init__(self, message: str, *, retry_after: int = 5) -> None:
         super().__init__(message, headers={"Retry-After": str(retry_after)})
+
+
+class UpstreamFailed(AppError):
+    """A service that we asked answered wrongly or not at all."""
+
+    code = "upstream_error"
+    status = 502
+
+
+class UpstreamTimeout(AppError):
+    code = "upstream_timeout"
+    status = 504

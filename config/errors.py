@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 import structlog
-from django.core.exceptions import PermissionDenied, RequestDataTooBig
+from django.core.exceptions import NON_FIELD_ERRORS, PermissionDenied, RequestDataTooBig, ValidationError
 from django.db import DatabaseError, IntegrityError
 from django.http import Http404, HttpRequest, HttpResponse
 from rest_framework import exceptions as drf
@@ -43,7 +43,8 @@ def _flatten(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
     """DRF's nested error detail as a flat list of {field, message}."""
     if isinstance(detail, dict):
         for key, value in detail.items():
-            name = field if key == "non_field_errors" else f"{field}.{key}" if field else str(key)
+            own = key in {"non_field_errors", NON_FIELD_ERRORS}
+            name = field if own else f"{field}.{key}" if field else str(key)
             yield from _flatten(value, name)
     elif isinstance(detail, list):
         for index, value in enumerate(detail):
@@ -53,8 +54,8 @@ def _flatten(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
         yield {"field": field, "message": str(detail)}
 
 
-def _validation(error: drf.ValidationError) -> ValidationFailed:
-    errors = list(_flatten(error.detail))
+def _validation(detail: Any) -> ValidationFailed:
+    errors = list(_flatten(detail))
     first = errors[0] if errors else {"field": "", "message": "The request is not valid."}
     text = f"{first['field']}: {first['message']}" if first["field"] else first["message"]
     return ValidationFailed(text, errors=errors)
@@ -66,7 +67,9 @@ def as_app_error(error: Exception) -> AppError | None:  # noqa: C901  (one flat 
         case AppError():
             return error
         case drf.ValidationError():
-            return _validation(error)
+            return _validation(error.detail)
+        case ValidationError():
+            return _validation(error.message_dict if hasattr(error, "error_dict") else error.messages)
         case drf.NotAuthenticated():
             return AuthenticationRequired()
         case drf.PermissionDenied() | drf.AuthenticationFailed() | PermissionDenied():

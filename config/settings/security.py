@@ -2,7 +2,9 @@
 
 import hashlib
 import hmac
+import json
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -80,6 +82,7 @@ SIMPLE_JWT: dict[str, Any] = {
     "REFRESH_TOKEN_LIFETIME": REFRESH_TOKEN_LIFETIME,
     "AUDIENCE": "skyledger",
     "ISSUER": "skyledger",
+    "USER_ID_CLAIM": "sub",
     "UPDATE_LAST_LOGIN": False,
 }
 if SIMPLE_JWT["ALGORITHM"] not in {"HS256", "HS384", "HS512"}:
@@ -87,7 +90,32 @@ if SIMPLE_JWT["ALGORITHM"] not in {"HS256", "HS384", "HS512"}:
 
 # Each issuer: {"issuer": URL, "audience": TEXT, "jwks_uri": URL or absent for discovery}.
 OIDC_ISSUERS: list[dict[str, str]] = env.json("OIDC_ISSUERS", default=[])
-FIREBASE_CREDENTIALS: str = env.str("FIREBASE_CREDENTIALS", default="")
+
+
+def _firebase_project() -> str:
+    """The project whose ID tokens count: named, or read from the service account (JSON, or its path)."""
+    credentials: str = env.str("FIREBASE_CREDENTIALS", default="")
+    named: str = env.str("FIREBASE_PROJECT_ID", default="")
+    if named or not credentials:
+        return named
+    try:
+        text = credentials if credentials.lstrip().startswith("{") else Path(credentials).read_text()
+        return str(json.loads(text)["project_id"])
+    except (OSError, ValueError, KeyError) as error:
+        raise ImproperlyConfigured(
+            "FIREBASE_CREDENTIALS must be a service account's JSON with a project_id, or the path of one."
+        ) from error
+
+
+if _project := _firebase_project():
+    _keys = "https://www.googleapis.com/service_accounts/v1/jwk/securetoken@system.gserviceaccount.com"
+    OIDC_ISSUERS += [
+        {
+            "issuer": f"https://securetoken.google.com/{_project}",
+            "audience": _project,
+            "jwks_uri": _keys,
+        }
+    ]
 
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = STRICT
