@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib.auth.backends import ModelBackend
 from django.contrib.auth.hashers import make_password
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from accounts.models import User
@@ -21,7 +22,8 @@ class EmailOrUsernameBackend(ModelBackend):
         name = (username or kwargs.get("email") or "").strip()
         if not name or password is None or "\x00" in name + password:
             return None
-        user = User.objects.filter(Q(email=name.lower()) | Q(username=name)).order_by("email").first()
+        people = User.objects.annotate(lower_username=Lower("username"))
+        user = people.filter(Q(email=name.lower()) | Q(lower_username=name.lower())).first()
         if user is None:
             make_password(password)  # spend the same time, so that nobody learns which accounts exist
             return None

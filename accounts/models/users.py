@@ -3,11 +3,18 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractBaseUser, BaseUserManager, PermissionsMixin
+from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models.functions import Lower
 from uuid_utils.compat import uuid7
 
 from accounts.models.tenancy import validate_time_zone
+
+
+# Without "@", so that a username can never pass for somebody's e-mail address at sign-in.
+validate_username = RegexValidator(
+    r"^[\w.+\-]{2,150}\Z", "Use 2 to 150 letters, digits, dots, dashes, plus signs or underscores."
+)
 
 
 class UserManager(BaseUserManager["User"]):
@@ -30,7 +37,7 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField(unique=True)
-    username = models.CharField(max_length=150, null=True, blank=True, unique=True)
+    username = models.CharField(max_length=150, null=True, blank=True, validators=[validate_username])
     first_name = models.CharField(max_length=150, blank=True)
     last_name = models.CharField(max_length=150, blank=True)
     employee_id = models.CharField(max_length=64, blank=True)
@@ -51,7 +58,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     class Meta:
         ordering = ["email"]
-        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_any_case")]
+        constraints = [
+            models.UniqueConstraint(Lower("email"), name="user_email_any_case"),
+            models.UniqueConstraint(Lower("username"), name="user_username_any_case"),
+        ]
 
     def __str__(self) -> str:
         return self.email
