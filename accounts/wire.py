@@ -42,6 +42,8 @@ def encode(value: Any) -> bytes:
 
 def exact_number(text: str) -> Decimal:
     """A JSON number with a fraction or exponent, up to 38 digits and 10^±30."""
+    if len(text) < MAX_EXPONENT and "e" not in text and "E" not in text:
+        return Decimal(text)
     if len(text) > 2 * MAX_DIGITS:
         raise ValueError(f"a number is longer than {2 * MAX_DIGITS} characters")
     number = Decimal(text)

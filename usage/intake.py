@@ -1,0 +1,228 @@
+"""From the bytes of a request to events that every later step can trust.
+
+The fast road decodes a whole body into typed events at once and is taken when nothing about the body
+needs a second look. Everything else takes the slow road, which reads the same body as plain JSON,
+folds the older services' flat fields into `metrics` and `metadata`, and names each problem.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final
+
+import msgspec
+from django.conf import settings
+from uuid_utils import uuid7
+
+from accounts.errors import PermissionRefused, ValidationFailed
+from accounts.models import Tenant
+from accounts.wire import MAX_INT, check_value, decode, encode, exact_number
+from usage.service_types import SERVICE_TYPES, Problem, fold_flat_fields
+
+Text = Annotated[str, msgspec.Meta(min_length=1, max_length=255)]
+ShortText = Annotated[str, msgspec.Meta(min_length=1, max_length=50)]
+Tags = Annotated[list[Text], msgspec.Meta(max_length=100)]
+Admit = Callable[[str], Tenant]
+
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+
+
+class Event(msgspec.Struct, omit_defaults=True):
+    """An event as the contract has it; a timestamp without a zone is UTC."""
+
+    tenant_id: Text
+    user_id: Text
+    service_type: ShortText
+    service_provider: Text
+    event_type: Text
+    event_id: Text | None = None
+    timestamp: datetime | None = None
+    metrics: dict[str, Any] | None = None
+    billing_info: dict[str, Any] | None = None
+    tags: Tags | None = None
+    metadata: dict[str, Any] | None = None
+    session_id: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+    request_id: Annotated[str, msgspec.Meta(max_length=255)] | None = None
+
+
+class Batch(msgspec.Struct):
+    events: list[Event]
+
+
+class Rejected(msgspec.Struct):
+    """An event of a batch that was not taken: its place in the batch, why, and what was sent."""
+
+    index: int
+    error: str
+    event_data: Any
+    foreign: bool = False
+
+
+class Taken(msgspec.Struct):
+    """What a body held: the good events, each with its tenant, and the rejected ones."""
+
+    events: list[Event]
+    tenants: list[Tenant]
+    rejected: list[Rejected]
+
+
+_one = msgspec.json.Decoder(Event, float_hook=exact_number)
+_many = msgspec.json.Decoder(Batch, float_hook=exact_number)
+_FIELDS: Final = frozenset(Event.__struct_fields__)
+
+
+def take_one(body: bytes, admit: Admit) -> tuple[Event, Tenant]:
+    """The one event of a body, or ValidationFailed / PermissionRefused."""
+    fast = _take_fast(body, admit, single=True)
+    if fast is not None:
+        return fast.events[0], fast.tenants[0]
+    document = decode(body)
+    try:
+        event = _read(document)
+        return event, _settle(event, admit)
+    except Problem as problem:
+        raise ValidationFailed(
+            f"Invalid event data: {problem}", errors=[{"field": problem.field, "message": problem.message}]
+        ) from problem
+
+
+def take_batch(body: bytes, admit: Admit) -> Taken:
+    """The events of a batch body; a bad one never takes a good one down.
+
+    Errors: ValidationFailed when the body as a whole is not a batch or holds no valid event,
+    PermissionRefused when every event names a foreign tenant.
+    """
+    taken = _take_fast(body, admit, single=False) or _take_slow(body, admit)
+    if not taken.events:
+        if all(item.foreign for item in taken.rejected):
+            raise PermissionRefused(taken.rejected[0].error)
+        raise _none_valid(taken.rejected)
+    return taken
+
+
+def _is_plain(body: bytes) -> bool:
+    """No white space before a colon and no escaped ASCII, which could hide a repeated key from the count."""
+    if b"\n" in body or b"\t" in body or b"\r" in body or b" :" in body:
+        return False
+    return b"\\" not in body or b"\\u00" not in body
+
+
+def _take_fast(body: bytes, admit: Admit, *, single: bool) -> Taken | None:
+    if not _is_plain(body):
+        return None
+    try:
+        events = [_one.decode(body)] if single else _many.decode(body).events
+        if not 1 <= len(events) <= settings.MAX_BATCH_SIZE:
+            return None
+        keys = body.count(b'":')
+        # A body says each key once exactly when writing it again gives as many keys.
+        if encode(events).count(b'":') + (0 if single else 1) != keys:
+            return None
+        return Taken(events, [_settle(event, admit) for event in events], [])
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError, PermissionRefused):
+        return None
+
+
+def _take_slow(body: bytes, admit: Admit) -> Taken:
+    document = decode(body)
+    items = document.get("events") if isinstance(document, dict) else None
+    limit = settings.MAX_BATCH_SIZE
+    if not isinstance(items, list):
+        raise ValidationFailed.field("events", f'send {{"events": [...]}} with 1 to {limit} events.')
+    if not 1 <= len(items) <= limit:
+        raise ValidationFailed.field("events", f"{len(items)} events were sent; send 1 to {limit}.")
+    taken = Taken([], [], [])
+    for index, item in enumerate(items):
+        try:
+            event = _read(item)
+            tenant = _settle(event, admit)
+        except Problem as problem:
+            taken.rejected.append(Rejected(index, str(problem), item))
+        except PermissionRefused as refused:
+            taken.rejected.append(Rejected(index, refused.message, item, foreign=True))
+        else:
+            taken.events.append(event)
+            taken.tenants.append(tenant)
+    return taken
+
+
+def _none_valid(rejected: list[Rejected]) -> ValidationFailed:
+    failed = [{"index": r.index, "error": r.error, "event_data": r.event_data} for r in rejected]
+    return ValidationFailed(
+        f"None of the {len(rejected)} events is valid; the first: {rejected[0].error}",
+        errors=[{"field": f"events[{r.index}]", "message": r.error} for r in rejected],
+        extra={
+            "success": False,
+            "processed_count": 0,
+            "failed_count": len(rejected),
+            "failed_events": failed,
+        },
+    )
+
+
+def _read(item: Any) -> Event:
+    """An event from plain JSON, with what stands beside the contract's fields folded into it."""
+    if not isinstance(item, dict):
+        raise Problem("", "an event is a JSON object")
+    try:
+        return msgspec.convert(fold_flat_fields(item, _FIELDS), Event)
+    except msgspec.ValidationError as error:
+        raise _explain(str(error)) from error
+
+
+def _explain(text: str) -> Problem:
+    """msgspec's message as ours: "Expected `str`, got `int` - at `$.user_id`"."""
+    if missing := re.search(r"missing required field `(\w+)`", text):
+        return Problem(missing[1], f"missing required field '{missing[1]}'")
+    reason, _, path = text.partition(" - at `$.")
+    return Problem(path.rstrip("`"), reason.replace("`", ""))
+
+
+def _settle(event: Event, admit: Admit) -> Tenant:
+    """Fill in what the sender left out, check the values, and find the tenant."""
+    tenant = admit(event.tenant_id)
+    event.timestamp = _in_utc(event.timestamp)
+    if event.event_id is None:
+        event.event_id = str(uuid7())
+    for name, values in (
+        ("metrics", event.metrics),
+        ("billing_info", event.billing_info),
+        ("metadata", event.metadata),
+    ):
+        if values:
+            _check_numbers(name, values)
+    if (rules := SERVICE_TYPES.get(event.service_type)) is not None:
+        rules.check(event.metrics or {}, event.metadata or {})
+    return tenant
+
+
+def _in_utc(given: datetime | None) -> datetime:
+    if given is None:
+        return datetime.now(UTC)
+    try:
+        moment = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
+    except OverflowError as error:
+        raise Problem("timestamp", "it is outside the calendar") from error
+    if not EARLIEST <= moment < LATEST:
+        raise Problem("timestamp", "it must be from 1970 to 2199")
+    return moment
+
+
+def _check_numbers(name: str, values: dict[str, Any]) -> None:
+    """The typed decoder leaves whole numbers and nesting inside free objects to us."""
+    for key, value in values.items():
+        kind = type(value)
+        if (kind is int and not -MAX_INT < value < MAX_INT) or kind is dict or kind is list:
+            try:
+                check_value(value, depth=2)
+            except ValueError as error:
+                raise Problem(f"{name}.{key}", str(error)) from error
+
+
+def by_tenant(taken: Taken) -> Iterator[tuple[Tenant, list[Event]]]:
+    """The events of each tenant; nearly always there is one."""
+    groups: dict[Any, tuple[Tenant, list[Event]]] = {}
+    for event, tenant in zip(taken.events, taken.tenants, strict=True):
+        groups.setdefault(tenant.pk, (tenant, []))[1].append(event)
+    yield from groups.values()

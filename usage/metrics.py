@@ -1,0 +1,100 @@
+"""Prometheus metrics of the ingest path. Names are the older services' own."""
+
+from collections import Counter as Tally
+from collections.abc import Iterable
+from decimal import Decimal, InvalidOperation
+from functools import lru_cache
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from prometheus_client import Counter, Histogram
+
+from accounts.models import Tenant
+from usage.ledger import Key, Lot, Row
+
+MAX_LABELS: Final = 1000
+
+EVENTS: Final = Counter(
+    "events_processed_total", "Events stored", ["tenant_id", "service_type", "event_type"]
+)
+BATCHES: Final = Counter("batch_events_processed_total", "Events accepted in batches", ["tenant_id"])
+SECONDS: Final = Histogram("event_processing_duration_seconds", "One transaction of the event writer")
+TOKENS: Final = Counter("total_tokens_processed", "Tokens in stored llm_service events", ["tenant_id"])
+COST: Final = Counter("total_cost_usd", "Cost in USD that senders gave with stored events", ["tenant_id"])
+DEAD: Final = Counter("dead_letter_events_total", "Events set aside because the database refused them")
+FALLBACKS: Final = Counter("event_queue_fallbacks_total", "Requests stored directly because Redis was away")
+
+
+class _Tokens(msgspec.Struct):
+    total_tokens: float | None = None
+    input_tokens: float = 0
+    output_tokens: float = 0
+
+
+class _Billing(msgspec.Struct):
+    total_cost: str | float | int | None = None
+    currency: str = "USD"
+
+
+_tokens = msgspec.json.Decoder(_Tokens)
+_billing = msgspec.json.Decoder(_Billing)
+_seen: set[tuple[str, str, str]] = set()
+
+
+@lru_cache(maxsize=10_000)
+def tenant_label(tenant_id: UUID) -> str:
+    return Tenant.objects.values_list("slug", flat=True).get(pk=tenant_id)
+
+
+def observe_stored(lots: Iterable[Lot], new: set[Key]) -> None:
+    """Count the events of a commit that were new."""
+    events: Tally[tuple[str, str, str]] = Tally()
+    tokens: Tally[str] = Tally()
+    cost: Tally[str] = Tally()
+    for lot in lots:
+        tenant = tenant_label(lot.tenant_id)
+        for row in lot.rows:
+            if (lot.tenant_id, row.event_id) not in new:
+                continue
+            events[_bounded(tenant, row)] += 1
+            if row.service_type == "llm_service":
+                tokens[tenant] += _tokens_of(row)
+            if len(row.billing_info) > 2:
+                cost[tenant] += _cost_of(row)  # type: ignore[assignment]
+    for labels, count in events.items():
+        EVENTS.labels(*labels).inc(count)
+    for tenant, count in tokens.items():
+        TOKENS.labels(tenant).inc(count)
+    for tenant, amount in cost.items():
+        COST.labels(tenant).inc(float(amount))
+
+
+def _bounded(tenant: str, row: Row) -> tuple[str, str, str]:
+    """Senders choose the types, so past a thousand of them the rest is counted together."""
+    labels = (tenant, row.service_type, row.event_type)
+    if labels in _seen:
+        return labels
+    if len(_seen) >= MAX_LABELS:
+        return (tenant, "other", "other")
+    _seen.add(labels)
+    return labels
+
+
+def _tokens_of(row: Row) -> int:
+    try:
+        found = _tokens.decode(row.metrics)
+    except msgspec.MsgspecError:
+        return 0
+    given = found.total_tokens
+    return int(found.input_tokens + found.output_tokens if given is None else given)
+
+
+def _cost_of(row: Row) -> Decimal:
+    """What the sender says in USD; anything else, negative amounts included, is not a running total."""
+    try:
+        found = _billing.decode(row.billing_info)
+        amount = Decimal(str(found.total_cost or 0))
+    except (msgspec.MsgspecError, InvalidOperation):
+        return Decimal(0)
+    return amount if found.currency == "USD" and amount.is_finite() and amount > 0 else Decimal(0)

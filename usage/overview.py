@@ -1,0 +1,72 @@
+"""What the console's home page shows of a tenant's usage."""
+
+from collections import Counter
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Final
+
+from django.db.models import Count
+from django.db.models.functions import TruncDate
+from django.utils import timezone
+
+from accounts.models import Tenant
+from usage.models import UsageEvent
+
+DAYS: Final = 30
+NAMED: Final = 4  # services that are shown by name; the rest are one series
+OTHER: Final = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """`days` has one entry per calendar day of the viewer's zone, oldest first, counts as in `services`."""
+
+    last_event_at: datetime | None
+    last_day: int
+    services: list[tuple[str, int]]
+    days: list[tuple[date, list[int]]]
+
+    @property
+    def total(self) -> int:
+        return sum(count for _, count in self.services)
+
+
+def overview(tenant: Tenant) -> Overview:
+    """The last 30 days in the current time zone, and the last 24 hours."""
+    now = timezone.now()
+    today = timezone.localdate(now)
+    calendar = [today - timedelta(days=back) for back in reversed(range(DAYS))]
+    midnight = timezone.make_aware(datetime.combine(calendar[0], datetime.min.time()))
+    mine = UsageEvent.objects.for_tenant(tenant)
+    counts = {
+        (row["day"], row["service_type"]): row["events"]
+        for row in mine.filter(timestamp__gte=midnight, timestamp__lte=now)
+        .order_by()
+        .values("service_type", day=TruncDate("timestamp"))
+        .annotate(events=Count("id"))
+    }
+    services = _services(counts)
+    return Overview(
+        last_event_at=mine.values_list("timestamp", flat=True).first(),
+        last_day=mine.filter(timestamp__gt=now - timedelta(days=1), timestamp__lte=now).count(),
+        services=services,
+        days=[(day, _of_day(counts, day, [name for name, _ in services])) for day in calendar],
+    )
+
+
+def _services(counts: dict[tuple[date, str], int]) -> list[tuple[str, int]]:
+    totals: Counter[str] = Counter()
+    for (_, service), events in counts.items():
+        totals[service] += events
+    ranked = totals.most_common()
+    rest = sum(events for _, events in ranked[NAMED:])
+    return ranked[:NAMED] + ([(OTHER, rest)] if rest else [])
+
+
+def _of_day(counts: dict[tuple[date, str], int], day: date, services: list[str]) -> list[int]:
+    """The day's count of each service; the last may stand for all that are not named."""
+    row = Counter({service: events for (on, service), events in counts.items() if on == day})
+    values = [row.pop(service, 0) for service in services]
+    if OTHER in services:
+        values[-1] += row.total()
+    return values

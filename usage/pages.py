@@ -1,0 +1,91 @@
+"""Console pages about usage: the list of events, and one event."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.errors import NotFound
+from accounts.pages.gate import show, tenant_page
+from accounts.principals import Principal
+from usage.models import UsageEvent
+from usage.queries import UsagePage, Window, billed_cost, usage_page
+from usage.service_types import SERVICE_TYPES
+
+PAGE: Final = 50
+
+
+class EventFilter(forms.Form):
+    """Whole days in the viewer's time zone, both included."""
+
+    service_type = forms.CharField(
+        label="Service", max_length=50, required=False, widget=forms.TextInput(attrs={"list": "services"})
+    )
+    user_id = forms.CharField(label="User", max_length=255, required=False)
+    first = forms.DateField(label="From", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+    last = forms.DateField(label="To", required=False, widget=forms.DateInput(attrs={"type": "date"}))
+
+    def clean(self) -> dict[str, Any]:
+        first, last = self.cleaned_data.get("first"), self.cleaned_data.get("last")
+        if first and last and last < first:
+            self.add_error("last", "The range ends before it begins.")
+        return self.cleaned_data
+
+    def filters(self) -> dict[str, str]:
+        return {name: self.cleaned_data[name] for name in ("service_type", "user_id") if self.cleaned_data[name]}
+
+    def window(self) -> Window:
+        first, last = self.cleaned_data["first"], self.cleaned_data["last"]
+        return Window(first and _midnight(first), last and _midnight(last + timedelta(days=1)))
+
+
+@require_safe
+@tenant_page()
+def events(request: HttpRequest, principal: Principal) -> HttpResponse:
+    """The newest events that match; htmx asks for the table alone."""
+    form = EventFilter(request.GET or None)
+    following = request.GET.copy()
+    page = None
+    if not form.is_bound or form.is_valid():
+        page = _page(principal, form, request.GET.get("cursor"))
+        following["cursor"] = page.next_cursor or ""
+    part = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
+    return show(
+        request,
+        "usage/event_rows.html" if part else "usage/events.html",
+        principal,
+        form=form,
+        page=page,
+        following=following.urlencode(),
+        filtered=any(request.GET.get(name) for name in form.fields),
+        services=sorted(SERVICE_TYPES),
+    )
+
+
+@require_safe
+@tenant_page()
+def event(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
+    found = UsageEvent.objects.for_tenant(principal.home).filter(pk=pk).first()
+    if found is None:
+        raise NotFound("There is no such event in this tenant.")
+    return show(request, "usage/event.html", principal, event=found, cost=billed_cost(found))
+
+
+def _page(principal: Principal, form: EventFilter, cursor: str | None) -> UsagePage:
+    bound = form.is_bound
+    return usage_page(
+        tenant=principal.home,
+        window=form.window() if bound else Window(),
+        filters=form.filters() if bound else {},
+        limit=PAGE,
+        offset=0,
+        cursor=cursor or None,
+    )
+
+
+def _midnight(day: Any) -> datetime:
+    return timezone.make_aware(datetime.combine(day, datetime.min.time()))

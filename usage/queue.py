@@ -1,0 +1,169 @@
+"""The Redis stream between the request and the ledger: a batch is one entry.
+
+An entry holds `t` (tenant id), `n` (how many events) and `e` (their JSON array); its id says when it
+was accepted. Entries are deleted once applied, so what the stream holds is what is still to do.
+"""
+
+import threading
+import uuid
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Final, NamedTuple
+
+import redis
+from django.conf import settings
+
+from accounts.redis_link import RedisAway, breaker, client, patient_client
+
+GROUP: Final = "writers"
+_local = threading.local()
+
+
+class Entry(NamedTuple):
+    """One batch of one tenant as it stands in the stream; `payload` is a JSON array of events."""
+
+    id: str
+    tenant_id: uuid.UUID
+    size: int
+    payload: bytes
+
+    @property
+    def accepted_at(self) -> datetime:
+        return accepted_at(self.id)
+
+
+class QueueState(NamedTuple):
+    """Entries still to be applied, the age of the oldest, and whether Redis keeps them on disk."""
+
+    depth: int
+    oldest_seconds: float
+    durable: bool | None
+
+
+def accepted_at(entry_id: str) -> datetime:
+    return datetime.fromtimestamp(int(entry_id.partition("-")[0]) / 1000, UTC)
+
+
+def append(batches: Iterable[tuple[uuid.UUID, int, bytes]]) -> None:
+    """Append (tenant id, count, payload) batches, or raise RedisAway within the request's patience.
+
+    A timed-out append may have been applied all the same; the caller then stores the same events
+    directly, and their ids keep them from counting twice.
+    """
+    breaker.require()
+    connection = _connection()
+    try:
+        for tenant_id, count, payload in batches:
+            connection.send_command(
+                "XADD", settings.EVENT_STREAM, "*", "t", tenant_id.bytes, "n", count, "e", payload
+            )
+            connection.read_response()
+    except (redis.RedisError, OSError) as error:
+        connection.disconnect()
+        breaker.trip()
+        raise RedisAway from error
+
+
+def _connection() -> Any:
+    """This thread's own connection, without the pool and retries that double the cost of a command."""
+    connection = getattr(_local, "connection", None)
+    if connection is None:
+        connection = _local.connection = client().connection_pool.make_connection()
+    return connection
+
+
+def ensure_group() -> None:
+    try:
+        patient_client().xgroup_create(settings.EVENT_STREAM, GROUP, id="0", mkstream=True)
+    except redis.ResponseError as error:
+        if "BUSYGROUP" not in str(error):
+            raise
+
+
+def read(consumer: str, count: int, block_ms: int) -> list[tuple[str, dict[bytes, bytes]]]:
+    """New entries for this writer, raw; waits up to `block_ms` for the first."""
+    answer: Any = patient_client().xreadgroup(
+        GROUP, consumer, {settings.EVENT_STREAM: ">"}, count=count, block=block_ms
+    )
+    return _plain(answer[0][1]) if answer else []
+
+
+def claim(consumer: str, count: int) -> list[tuple[str, dict[bytes, bytes]]]:
+    """Entries that another writer took and did not finish in EVENT_CLAIM_SECONDS."""
+    answer: Any = patient_client().xautoclaim(
+        settings.EVENT_STREAM,
+        GROUP,
+        consumer,
+        min_idle_time=int(settings.EVENT_CLAIM_SECONDS * 1000),
+        start_id="0-0",
+        count=count,
+    )
+    return _plain(answer[1])
+
+
+def deliveries(entry_id: str) -> int:
+    """How often an entry was handed to a writer."""
+    rows: Any = patient_client().xpending_range(settings.EVENT_STREAM, GROUP, entry_id, entry_id, 1)
+    return int(rows[0]["times_delivered"]) if rows else 0
+
+
+def done(entry_ids: list[str]) -> None:
+    """Strike entries off after the commit that applied them."""
+    pipe = patient_client().pipeline(transaction=True)
+    pipe.xack(settings.EVENT_STREAM, GROUP, *entry_ids)
+    pipe.xdel(settings.EVENT_STREAM, *entry_ids)
+    pipe.execute()
+
+
+def leave(consumer: str) -> None:
+    """Take a finished writer off the list, unless it still holds entries that someone must claim."""
+    held: Any = patient_client().xpending_range(
+        settings.EVENT_STREAM, GROUP, "-", "+", 1, consumername=consumer
+    )
+    if not held:
+        patient_client().xgroup_delconsumer(settings.EVENT_STREAM, GROUP, consumer)
+
+
+def parse(entry_id: str, fields: dict[bytes, bytes]) -> Entry:
+    """An entry from its raw fields; ValueError or KeyError when it is not one of ours."""
+    return Entry(entry_id, uuid.UUID(bytes=fields[b"t"]), int(fields[b"n"]), fields[b"e"])
+
+
+def state() -> QueueState | None:
+    """How the queue stands; None when there is no Redis or it does not answer."""
+    if not breaker.closed:
+        return None
+    try:
+        pipe = client().pipeline(transaction=False)
+        pipe.xlen(settings.EVENT_STREAM)
+        pipe.xrange(settings.EVENT_STREAM, count=1)
+        pipe.time()
+        pipe.info("persistence")
+        depth, oldest, now, persistence = pipe.execute()
+    except (redis.RedisError, OSError):
+        breaker.trip()
+        return None
+    age = 0.0
+    if oldest:
+        age = max(0.0, now[0] + now[1] / 1e6 - accepted_at(oldest[0][0].decode()).timestamp())
+    return QueueState(depth, age, bool(persistence.get("aof_enabled")) if persistence else None)
+
+
+def find(tenant_id: uuid.UUID, event_id: str, limit: int) -> bool | None:
+    """Is an event still waiting? None when the queue is too deep to tell, or Redis is away."""
+    if not breaker.closed:
+        return None if settings.REDIS_URL else False
+    wanted = event_id.encode()
+    try:
+        entries: Any = client().xrevrange(settings.EVENT_STREAM, count=limit)
+    except (redis.RedisError, OSError):
+        breaker.trip()
+        return None
+    for _, fields in entries:
+        if fields.get(b"t") == tenant_id.bytes and wanted in fields.get(b"e", b""):
+            return True
+    return False if len(entries) < limit else None
+
+
+def _plain(rows: list[Any]) -> list[tuple[str, dict[bytes, bytes]]]:
+    return [(entry_id.decode(), fields) for entry_id, fields in rows if fields]

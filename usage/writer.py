@@ -1,0 +1,208 @@
+"""The event writer: stream entries into the ledger, in one transaction, struck off after its commit.
+
+Any number may run. What a dead writer left is claimed by another; what arrives twice is stored once
+by the ledger's unique key; what the database refuses is set aside in DeadLetter, alone, and the rest
+of its batch goes through.
+"""
+
+import os
+import secrets
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+import redis
+import structlog
+from django.conf import settings
+from django.db import DatabaseError, connection
+
+from accounts.models import Tenant
+from usage import ledger, metrics, queue
+from usage.models import DeadLetter
+
+log = structlog.get_logger(__name__)
+
+EVENTS_PER_TRANSACTION: Final = 2000
+BLOCK_MS: Final = 1000
+FIRST_COUNT: Final = 10
+MAX_COUNT: Final = 1000
+REST_SECONDS: Final = 1.0
+NOT_ENTRIES: Final = (ValueError, KeyError, msgspec.MsgspecError)
+
+RawEntry = tuple[str, dict[bytes, bytes]]
+
+
+class Writer:
+    """One consumer of the group. `run` returns after `stop` is set and the work in hand is done."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self.stop = stop
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+        self._count = FIRST_COUNT
+        self._next_claim = 0.0
+
+    def run(self) -> None:
+        while not self.stop.is_set():
+            try:
+                self.step()
+            except redis.ResponseError as error:
+                self._recover(error)
+            except (redis.RedisError, OSError) as error:
+                self._rest("redis_away", error)
+        self._leave()
+
+    def step(self) -> int:
+        """Take and apply what is there; how many entries were applied."""
+        entries = self._take()
+        if not entries:
+            return 0
+        self._count = max(1, min(MAX_COUNT, EVENTS_PER_TRANSACTION * len(entries) // _events(entries)))
+        while not self.stop.is_set():
+            try:
+                apply(entries)
+                break
+            except DatabaseError as error:
+                # Not struck off: it stays ours, or becomes another writer's, until it is stored.
+                connection.close()
+                self._rest("database_away", error)
+        else:
+            return 0
+        queue.done([entry_id for entry_id, _ in entries])
+        return len(entries)
+
+    def _take(self) -> list[RawEntry]:
+        if time.monotonic() >= self._next_claim:
+            claimed = queue.claim(self.name, FIRST_COUNT)
+            if claimed:
+                return self._without_killers(claimed)
+            self._next_claim = time.monotonic() + settings.EVENT_CLAIM_SECONDS / 2
+        return queue.read(self.name, self._count, BLOCK_MS)
+
+    def _without_killers(self, entries: list[RawEntry]) -> list[RawEntry]:
+        """An entry that ended several writers is set aside unread instead of ending this one too."""
+        rest = []
+        for entry in entries:
+            if queue.deliveries(entry[0]) > settings.EVENT_MAX_DELIVERIES:
+                set_aside(entry[0], None, entry[1].get(b"e", b""), "It was handed to too many writers.")
+                queue.done([entry[0]])
+            else:
+                rest.append(entry)
+        return rest
+
+    def _recover(self, error: redis.ResponseError) -> None:
+        """The group is missing after a first start, or when Redis came back empty."""
+        if "NOGROUP" in str(error) or "no such key" in str(error):
+            queue.ensure_group()
+        else:
+            self._rest("redis_refused", error)
+
+    def _rest(self, event: str, error: Exception) -> None:
+        log.warning(event, error=str(error), writer=self.name)
+        self.stop.wait(REST_SECONDS)
+
+    def _leave(self) -> None:
+        try:
+            queue.leave(self.name)
+        except (redis.RedisError, OSError) as error:
+            log.warning("writer_left_unlisted", error=str(error), writer=self.name)
+
+
+def run(stop: threading.Event) -> None:
+    """Run a writer until `stop` is set; returns at once when there is no Redis to read from."""
+    if settings.REDIS_URL:
+        Writer(stop).run()
+
+
+def apply(entries: list[RawEntry]) -> None:
+    """Store all events of the entries. DatabaseError: the database is away, and nothing was lost."""
+    started = time.perf_counter()
+    items = []
+    for entry_id, fields in entries:
+        try:
+            entry = queue.parse(entry_id, fields)
+            items.append(
+                (entry, ledger.Lot(entry.tenant_id, entry.accepted_at, ledger.read_rows(entry.payload)))
+            )
+        except NOT_ENTRIES as error:
+            set_aside(entry_id, None, fields.get(b"e", b""), f"The entry cannot be read: {error}")
+    for group in _transactions(items):
+        _store_or_split(group)
+    metrics.SECONDS.observe(time.perf_counter() - started)
+
+
+Item = tuple[queue.Entry, ledger.Lot]
+
+
+def _transactions(items: list[Item]) -> Iterable[list[Item]]:
+    group: list[Item] = []
+    size = 0
+    for item in items:
+        if group and size + len(item[1].rows) > EVENTS_PER_TRANSACTION:
+            yield group
+            group, size = [], 0
+        group.append(item)
+        size += len(item[1].rows)
+    if group:
+        yield group
+
+
+def _store_or_split(items: list[Item]) -> None:
+    """Store a group; when the database refuses it, halve it until the refused event stands alone."""
+    lots = [lot for _, lot in items]
+    try:
+        new = ledger.store(lots)
+    except ledger.REFUSALS as error:
+        halves = _halves(items)
+        if halves is None:
+            entry, lot = items[0]
+            set_aside(entry.id, lot, msgspec.json.encode(lot.rows), str(error))
+            return
+        for half in halves:
+            _store_or_split(half)
+    else:
+        metrics.observe_stored(lots, new)
+
+
+def _halves(items: list[Item]) -> tuple[list[Item], list[Item]] | None:
+    if len(items) > 1:
+        middle = len(items) // 2
+        return items[:middle], items[middle:]
+    entry, lot = items[0]
+    middle = len(lot.rows) // 2
+    if not middle:
+        return None
+    left = ledger.Lot(lot.tenant_id, lot.received_at, lot.rows[:middle])
+    right = ledger.Lot(lot.tenant_id, lot.received_at, lot.rows[middle:])
+    return [(entry, left)], [(entry, right)]
+
+
+def set_aside(entry_id: str, lot: ledger.Lot | None, payload: bytes, reason: str) -> None:
+    """Keep what cannot be stored, once, with the reason."""
+    log.error("dead_letter", entry=entry_id, reason=reason[:500])
+    event_id = lot.rows[0].event_id if lot is not None and lot.rows else ""
+    _, created = DeadLetter.objects.get_or_create(
+        entry_id=entry_id,
+        event_id=event_id.replace("\x00", ""),
+        defaults={
+            "tenant_id": _known_tenant(lot),
+            "payload": payload.decode("utf-8", "backslashreplace").replace("\x00", "\\u0000"),
+            "reason": reason.replace("\x00", "\\u0000")[:2000],
+        },
+    )
+    if created:
+        metrics.DEAD.inc()
+
+
+def _known_tenant(lot: ledger.Lot | None) -> uuid.UUID | None:
+    if lot is None:
+        return None
+    return Tenant.objects.filter(pk=lot.tenant_id).values_list("pk", flat=True).first()
+
+
+def _events(entries: list[RawEntry]) -> int:
+    """About how many events the entries hold; what cannot be read counts as one."""
+    return sum(max(1, int(f[b"n"])) if f.get(b"n", b"").isdigit() else 1 for _, f in entries)
