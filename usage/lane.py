@@ -107,7 +107,7 @@ def _body(meta: Mapping[str, Any], read: Callable[[int], bytes]) -> bytes:
 def respond(request: HttpRequest, *, batch: bool) -> HttpResponse:
     """The lane inside Django."""
     reply = handle(request.META, request.read, batch=batch, request_id=request.request_id)  # type: ignore[attr-defined]
-    request.tenant_slug = reply.tenant  # type: ignore[attr-defined]
+    structlog.contextvars.bind_contextvars(tenant=reply.tenant)
     return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
 
 
