@@ -34,11 +34,6 @@ class MethodNotAllowed(AppError):
     status = 405
 
 
-class NotAcceptable(AppError):
-    code = "not_acceptable"
-    status = 406
-
-
 def _flatten(detail: Any, field: str = "") -> Iterator[dict[str, str]]:
     """DRF's nested error detail as a flat list of {field, message}."""
     if isinstance(detail, dict):
@@ -78,8 +73,6 @@ def as_app_error(error: Exception) -> AppError | None:  # noqa: C901  (one flat 
             return NotFound("There is nothing here, or it is not yours.")
         case drf.MethodNotAllowed():
             return MethodNotAllowed(str(error.detail))
-        case drf.NotAcceptable():
-            return NotAcceptable(str(error.detail))
         case drf.UnsupportedMediaType():
             return UnsupportedMediaType(str(error.detail))
         case drf.ParseError():
@@ -127,6 +120,16 @@ def error_response(error: AppError, request: HttpRequest) -> HttpResponse:
         content_type=content_type or "application/json",
         headers=error.headers,
     )
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """A host that is not ours, or more than DATA_UPLOAD_MAX_* allows."""
+    known = as_app_error(exception) or ValidationFailed("The request is not valid.")
+    return error_response(known, request)
+
+
+def permission_denied(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    return error_response(PermissionRefused("You may not do this."), request)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -1,8 +1,14 @@
 """Prometheus metrics of the edge. Names are the older services' own."""
 
-from typing import Final
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponseBase
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from prometheus_client import Counter, Histogram
 
 API_REQUESTS: Final = Counter(
@@ -11,20 +17,60 @@ API_REQUESTS: Final = Counter(
 API_SECONDS: Final = Histogram(
     "api_request_duration_seconds", "API request duration", ["method", "endpoint", "tenant_id"]
 )
+QUERY_REQUESTS: Final = Counter("query_requests_total", "Usage and analytics queries", ["endpoint"])
+QUERY_SECONDS: Final = Histogram("query_duration_seconds", "Usage and analytics query duration", ["endpoint"])
+DATABASE_SECONDS: Final = Histogram(
+    "database_query_duration_seconds", "Duration of one SQL statement in a request", ["operation"]
+)
+RATE_LIMITED: Final = Counter("rate_limit_exceeded_total", "Calls answered 429", ["endpoint"])
+AUTH_FAILURES: Final = Counter("authentication_failures_total", "Calls answered 401", ["endpoint"])
+
+_METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+_QUERIES: Final = ("usage", "analytics")
+_OPERATIONS: Final = frozenset({"select", "insert", "update", "delete"})
+_lock = threading.Lock()
+_watched: "weakref.WeakSet[BaseDatabaseWrapper]" = weakref.WeakSet()
 
 
-def observe_request(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+def observe_request(request: HttpRequest, response: HttpResponseBase, tenant: str, seconds: float) -> None:
     match = request.resolver_match
-    observe(
-        request.method or "",
-        f"/{match.route}" if match else "unknown",
-        response.status_code,
-        getattr(request, "tenant_slug", ""),
-        seconds,
-    )
+    endpoint = f"/{match.route}" if match else "unknown"
+    observe(request.method or "", endpoint, response.status_code, tenant, seconds)
 
 
 def observe(method: str, endpoint: str, status: int, tenant: str, seconds: float) -> None:
-    """Count one answered request; labels come from our routes and tenants, never from the caller."""
+    """Count one answered call; labels come from our routes and tenants, never from the caller."""
+    method = method if method in _METHODS else "other"
     API_REQUESTS.labels(method, endpoint, str(status), tenant).inc()
     API_SECONDS.labels(method, endpoint, tenant).observe(seconds)
+    if method == "GET" and endpoint.removeprefix("/api/v1").lstrip("/").startswith(_QUERIES):
+        QUERY_REQUESTS.labels(endpoint).inc()
+        QUERY_SECONDS.labels(endpoint).observe(seconds)
+    if status == 429:
+        RATE_LIMITED.labels(endpoint).inc()
+    elif status == 401:
+        AUTH_FAILURES.labels(endpoint).inc()
+
+
+def watch(connection: BaseDatabaseWrapper) -> None:
+    """Time every statement of this thread's connection from now on."""
+    if _timed not in connection.execute_wrappers:
+        connection.execute_wrappers.append(_timed)
+        with _lock:
+            _watched.add(connection)
+
+
+def open_here() -> int:
+    """How many of this process's threads hold a connection now."""
+    with _lock:
+        return sum(connection.connection is not None for connection in _watched)
+
+
+def _timed(execute: Callable[..., Any], sql: Any, params: Any, many: bool, context: dict[str, Any]) -> Any:
+    started = time.perf_counter()
+    try:
+        return execute(sql, params, many, context)
+    finally:
+        verb = str(sql)[:6].lower()
+        operation = verb if verb in _OPERATIONS else "other"
+        DATABASE_SECONDS.labels(operation).observe(time.perf_counter() - started)

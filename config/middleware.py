@@ -1,4 +1,4 @@
-"""The outermost edge: request id, client address, the optional slash, rate headers, request metrics."""
+"""The outermost edge: request id, the optional slash, rate headers, one log line and the metrics of each call."""
 
 import re
 import time
@@ -6,18 +6,23 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from django.http import HttpRequest, HttpResponseBase
+from django.db import DEFAULT_DB_ALIAS, connections
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
 from uuid_utils.compat import uuid7
 
 from accounts.addresses import client_address
-from config.metrics import observe_request
+from config.metrics import observe_request, watch
 
-_REQUEST_ID: Final = re.compile(r"^[A-Za-z0-9._\-]{1,64}$")
+_REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
+# Django's own pages redirect to the slash; everything else is routed without.
+_WITH_SLASH: Final = ("/admin/", "/console/", "/static/")
+log = structlog.get_logger("skyledger.request")
 
 
 def request_id(given: str) -> str:
     """The caller's own request id when it is a plain one, else a new one."""
-    return given if _REQUEST_ID.match(given) else str(uuid7())
+    return given if _REQUEST_ID.fullmatch(given) else str(uuid7())
 
 
 class EdgeMiddleware:
@@ -30,23 +35,35 @@ class EdgeMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         started = time.perf_counter()
         identity = request_id(request.META.get("HTTP_X_REQUEST_ID", ""))
-        request.META["HTTP_X_REQUEST_ID"] = identity
         request.request_id = identity  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=identity, address=client_address(request.META))
+        watch(connections[DEFAULT_DB_ALIAS])
         _drop_slash(request)
         response = self.get_response(request)
-        response["X-Request-ID"] = identity
+        response.headers["X-Request-ID"] = identity
         verdict = getattr(request, "rate_verdict", None)
         if verdict is not None:
             for name, value in verdict.headers().items():
                 response.headers.setdefault(name, value)
-        observe_request(request, response, time.perf_counter() - started)
+        _report(request, response, time.perf_counter() - started)
         return response
+
+
+def _report(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
+    tenant = structlog.contextvars.get_contextvars().get("tenant", "")
+    observe_request(request, response, tenant, seconds)
+    log.info(
+        "request_finished",
+        method=request.method,
+        path=request.path[:500],  # without the query, which may hold a token
+        status=response.status_code,
+        ms=round(seconds * 1000, 1),
+    )
 
 
 def _drop_slash(request: HttpRequest) -> None:
     """A trailing slash is optional everywhere: routes are written without, and nothing redirects."""
     path = request.path_info
-    if len(path) > 1 and path.endswith("/") and not path.startswith(("/admin", "/console", "/static")):
+    if len(path) > 1 and path.endswith("/") and not path.startswith(_WITH_SLASH):
         request.path_info = path.rstrip("/") or "/"

@@ -3,16 +3,34 @@
 from django.contrib import admin
 from django.urls import include, path
 
+from config import docs, system
+
+system_paths = [
+    path("health", system.Health.as_view()),
+    path("ready", system.Ready.as_view()),
+    path("status", system.Status.as_view()),
+    path("metrics", system.Metrics.as_view()),
+    path("ws/activity-stream/<str:organization_id>", system.ActivityStreamHelp.as_view()),
+    path("openapi.json", docs.OpenApi.as_view()),
+    path("docs", docs.swagger),
+    path("redoc", docs.redoc),
+]
+
 api = [
+    path("", include(system_paths)),
     path("", include("accounts.urls")),
     path("", include("usage.urls")),
 ]
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("", system.ServiceInfo.as_view()),
+    path("api/v1", system.ServiceInfo.as_view()),
     path("api/v1/", include(api)),
     path("", include(api)),
 ]
 
+handler400 = "config.errors.bad_request"
+handler403 = "config.errors.permission_denied"
 handler404 = "config.errors.not_found"
 handler500 = "config.errors.server_error"

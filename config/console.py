@@ -1,0 +1,47 @@
+"""The console's home page: the one page that looks into every room."""
+
+from typing import Any
+
+from django.db.models import Q
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from accounts.errors import NotFound
+from accounts.models import ActivityEntry, ApiKey, Membership, Tenant
+from accounts.pages.charts import stacked_bars
+from accounts.pages.gate import show, signed_in_page, tenant_page
+from accounts.principals import Principal
+from usage.overview import overview
+
+ACTIVITY_SHOWN = 8
+
+
+@require_safe
+@tenant_page()
+def home(request: HttpRequest, principal: Principal) -> HttpResponse:
+    usage = overview(principal.home)
+    chart = stacked_bars([(f"{day:%a %d %b}", counts) for day, counts in usage.days])
+    return show(
+        request,
+        "console/home.html",
+        principal,
+        usage=usage,
+        chart=chart,
+        events_url=request.build_absolute_uri("/api/v1/events"),
+        **_figures(principal.home),
+    )
+
+
+@signed_in_page
+def not_found(request: HttpRequest, person: Principal, rest: str) -> HttpResponse:
+    raise NotFound("There is no page at this address.")
+
+
+def _figures(tenant: Tenant) -> dict[str, Any]:
+    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
+    return {
+        "active_keys": ApiKey.objects.for_tenant(tenant).filter(alive, revoked_at=None).count(),
+        "members": Membership.objects.for_tenant(tenant).filter(user__is_active=True).count(),
+        "activity": ActivityEntry.objects.for_tenant(tenant)[:ACTIVITY_SHOWN],
+    }

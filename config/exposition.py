@@ -1,0 +1,61 @@
+"""What /metrics answers: the counters of all processes, and what is measured at that moment."""
+
+import os
+from collections.abc import Iterator
+from typing import Final
+
+from django.db import connection
+from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from config.metrics import open_here
+from config.probes import measure
+from usage.queue import state as queue_state
+
+
+def exposition() -> bytes:
+    """With PROMETHEUS_MULTIPROC_DIR set, the counters are those of all processes that share it."""
+    counters: CollectorRegistry = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        counters = CollectorRegistry()
+        MultiProcessCollector(counters)
+    gauges = CollectorRegistry()
+    gauges.register(Measured())
+    return generate_latest(counters) + generate_latest(gauges)
+
+
+class Measured(Collector):
+    """Gauges that nobody has to keep up to date, because they are read when they are asked for."""
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        values = measure({name: question for name, (_, question) in GAUGES.items()})
+        for name, (text, _) in GAUGES.items():
+            yield GaugeMetricFamily(name, text, value=values[name])
+
+
+def queue_depth() -> float:
+    state = queue_state()
+    return state.depth if state else 0
+
+
+def queue_age() -> float:
+    state = queue_state()
+    return state.oldest_seconds if state else 0
+
+
+def open_connections() -> float:
+    """PostgreSQL knows those of every process; for SQLite they are this process's own."""
+    if connection.vendor != "postgresql":
+        return open_here()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()")
+        return float(cursor.fetchone()[0])
+
+
+GAUGES: Final = {
+    "redis_queue_size": ("Entries in the event queue that are not applied yet", queue_depth),
+    "event_queue_oldest_seconds": ("Age of the oldest of them", queue_age),
+    "database_connections_active": ("Connections to the database", open_connections),
+}

@@ -1,0 +1,43 @@
+"""Tenants, people, keys and a month of usage for a development machine."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from typing import Any, Final
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE, demo_accounts_load
+from usage.demo import events_store
+
+EVENTS: Final = {"demo-tenant": 2000, "dev": 60}  # test-tenant stays empty: the first run is to be seen
+
+
+class Command(BaseCommand):
+    help = "Load the demo tenants, people, keys and usage events. A second run adds nothing."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.formatter_class = RawDescriptionHelpFormatter
+        parser.epilog = (
+            "Examples:\n"
+            "  ENVIRONMENT=development python manage.py load_demo\n"
+            "  ENVIRONMENT=development python manage.py load_demo --verbosity 0   (says nothing)\n"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        if settings.ENVIRONMENT != "development":
+            raise CommandError(
+                f"Demo data has well-known passwords and keys, and this is ENVIRONMENT={settings.ENVIRONMENT}."
+                " Load it with ENVIRONMENT=development only."
+            )
+        tenants = demo_accounts_load()
+        added = sum(events_store(tenant=tenants[slug], count=count) for slug, count in EVENTS.items())
+        if options["verbosity"]:
+            self._report(added)
+
+    def _report(self, added: int) -> None:
+        self.stdout.write(self.style.SUCCESS(f"Demo data is in place; {added} events were added."))
+        for person in DEMO_PEOPLE:
+            name = person.username or person.email
+            self.stdout.write(f"  sign in  {name:<22} {person.password}")
+        for key in DEMO_API_KEYS:
+            self.stdout.write(f"  API key  {key.key:<22} {key.scope} in {key.tenant}")
