@@ -53,7 +53,7 @@ def credential_principal(api_key: str, authorization: str) -> Principal | None:
 def token_principal(token: str) -> Principal:
     """The person behind a JWT access token, as they are now, or InvalidToken."""
     try:
-        claims = AccessToken(token)
+        claims = AccessToken(token)  # type: ignore[arg-type]  (it is declared as a Token by mistake)
         user = User.objects.get(pk=claims["sub"], is_active=True)
     except (TokenError, KeyError, ValueError, User.DoesNotExist) as error:
         raise InvalidToken("The access token is not valid or has expired.") from error
@@ -79,7 +79,7 @@ class CredentialAuthentication(BaseAuthentication):
 class BrowserSessionAuthentication(SessionAuthentication):
     """The console's session cookie; unsafe methods need the CSRF token."""
 
-    def authenticate(self, request: Request) -> tuple[Any, Principal] | None:  # type: ignore[override]
+    def authenticate(self, request: Request) -> tuple[Any, Principal] | None:
         found = super().authenticate(request)
         if found is None:
             return None

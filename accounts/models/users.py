@@ -10,7 +10,6 @@ from uuid_utils.compat import uuid7
 
 from accounts.models.tenancy import validate_time_zone
 
-
 # Without "@", so that a username can never pass for somebody's e-mail address at sign-in.
 validate_username = RegexValidator(
     r"^[\w.+\-]{2,150}\Z", "Use 2 to 150 letters, digits, dots, dashes, plus signs or underscores."

@@ -1,0 +1,69 @@
+"""Reads about people, tenants and what happened in them."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import QuerySet
+
+from accounts.errors import NotFound
+from accounts.models import ActivityEntry, ApiKey, Membership, Tenant, User
+from accounts.principals import Principal
+
+
+@dataclass(frozen=True, slots=True)
+class TenantRole:
+    """A tenant and what the caller is in it: a role, `platform`, or `api_key`."""
+
+    tenant: Tenant
+    role: str
+
+
+def users_visible(principal: Principal) -> QuerySet[User]:
+    """The members of the tenant that the caller has entered; everybody for the platform outside of any."""
+    if principal.tenant is None and principal.platform:
+        return User.objects.all()
+    return User.objects.filter(memberships__tenant=principal.home)
+
+
+def user_find(principal: Principal, user_id: UUID) -> User:
+    """One of the people whom the caller may see, or NotFound."""
+    user = users_visible(principal).filter(pk=user_id).first()
+    if user is None:
+        raise NotFound("There is no such person, or they are not in your tenant.")
+    return user
+
+
+def tenants_of(principal: Principal) -> list[TenantRole]:
+    """Where the caller may act, by slug. For the platform: where the person is a member."""
+    if principal.kind == "api_key":
+        return [TenantRole(principal.home, "api_key")]
+    memberships = Membership.objects.filter(user=principal.user, tenant__is_active=True)
+    rows = memberships.select_related("tenant").order_by("tenant__slug")
+    return [TenantRole(row.tenant, row.role) for row in rows]
+
+
+def tenants_visible(principal: Principal) -> QuerySet[Tenant]:
+    if principal.platform:
+        return Tenant.objects.all()
+    return Tenant.objects.filter(pk__in=[found.tenant.pk for found in tenants_of(principal)])
+
+
+def only_tenant(user: User) -> Tenant | None:
+    """The tenant of somebody who belongs to exactly one."""
+    tenants = Tenant.objects.filter(memberships__user=user, is_active=True)[:2]
+    return tenants[0] if len(tenants) == 1 else None
+
+
+def members(tenant: Tenant) -> QuerySet[Membership]:
+    found: QuerySet[Membership] = Membership.objects.for_tenant(tenant).select_related("user")
+    return found
+
+
+def personal_tokens(tenant: Tenant, user: User) -> QuerySet[ApiKey]:
+    found: QuerySet[ApiKey] = ApiKey.objects.for_tenant(tenant).filter(user=user)
+    return found
+
+
+def activity_since(tenant: Tenant, *, since: int, limit: int) -> list[ActivityEntry]:
+    """Entries after the sequence number `since`, oldest first, at most `limit`."""
+    return list(ActivityEntry.objects.for_tenant(tenant).filter(seq__gt=since).order_by("seq")[:limit])
