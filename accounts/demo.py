@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Final
 
-from accounts.models import Membership, Scope
+from django.db import transaction
+
+from accounts.models import Membership, Scope, Tenant, User
+from accounts.principals import SYSTEM
+from accounts.services.keys import api_key_adopt
+from accounts.services.tenants import tenant_create
+from accounts.services.users import user_create
 
 DEMO_PASSWORD: Final = "demo12345"  # noqa: S105  (public by design, and refused outside development)
 
@@ -16,8 +22,9 @@ class DemoPerson:
     password: str = DEMO_PASSWORD
     username: str | None = None
     tenant: str = ""
-    role: str = ""
+    role: str = Membership.Role.MEMBER
     staff: bool = False
+    timezone: str = "UTC"
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +38,14 @@ class DemoKey:
 DEMO_TENANTS: Final = {"demo-tenant": "Demo Cloud GmbH", "test-tenant": "Test Tenant", "dev": "Development"}
 DEMO_PEOPLE: Final = (
     DemoPerson("admin@example.com", "Ada", "Admin", password="admin123", username="admin", staff=True),  # noqa: S106
-    DemoPerson("owner@example.com", "Olivia", "Owner", tenant="demo-tenant", role=Membership.Role.OWNER),
+    DemoPerson(
+        "owner@example.com",
+        "Olivia",
+        "Owner",
+        tenant="demo-tenant",
+        role=Membership.Role.OWNER,
+        timezone="Europe/Berlin",
+    ),
     DemoPerson("member@example.com", "Milan", "Member", tenant="demo-tenant", role=Membership.Role.MEMBER),
     DemoPerson("stranger@example.com", "Sam", "Stranger", tenant="test-tenant", role=Membership.Role.OWNER),
 )
@@ -42,3 +56,40 @@ DEMO_API_KEYS: Final = (
 )
 DEMO_EMAILS: Final = tuple(person.email for person in DEMO_PEOPLE)
 DEMO_KEYS: Final = tuple(key.key for key in DEMO_API_KEYS)
+
+
+@transaction.atomic
+def demo_accounts_load() -> dict[str, Tenant]:
+    """Create what is missing of the demo tenants, people and keys; the tenants by slug.
+
+    What is there already stays as its owner left it.
+    """
+    tenants = {slug: _tenant(slug, name) for slug, name in DEMO_TENANTS.items()}
+    for person in DEMO_PEOPLE:
+        if not User.objects.filter(email=person.email).exists():
+            _create(person, tenants)
+    for key in DEMO_API_KEYS:
+        api_key_adopt(tenant=tenants[key.tenant], text=key.key, name=key.name, scopes=[key.scope])
+    return tenants
+
+
+def _tenant(slug: str, name: str) -> Tenant:
+    return Tenant.objects.filter(slug=slug).first() or tenant_create(by=SYSTEM, slug=slug, name=name)
+
+
+def _create(person: DemoPerson, tenants: dict[str, Tenant]) -> None:
+    user = user_create(
+        by=SYSTEM,
+        email=person.email,
+        password=None,
+        username=person.username,
+        first_name=person.first_name,
+        last_name=person.last_name,
+        is_superuser=person.staff,
+        timezone=person.timezone,
+        tenant=tenants.get(person.tenant),
+        role=person.role,
+    )
+    # Set past the rules that a real person's password has to meet.
+    user.set_password(person.password)
+    user.save(update_fields=["password"])

@@ -9,5 +9,5 @@ urlpatterns = [
     path("", console.home, name="home"),
     path("", include("accounts.console_urls")),
     path("", include("usage.console_urls")),
-    path("<path:rest>", console.not_found, name="not-found"),
+    path("/<path:rest>", console.not_found, name="not-found"),
 ]

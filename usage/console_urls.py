@@ -5,6 +5,6 @@ from django.urls import path
 from usage import pages
 
 urlpatterns = [
-    path("events", pages.events, name="events"),
-    path("events/<uuid:pk>", pages.event, name="event"),
+    path("/events", pages.events, name="events"),
+    path("/events/<uuid:pk>", pages.event, name="event"),
 ]

@@ -13,7 +13,7 @@ from accounts.errors import NotFound
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
 from usage.models import UsageEvent
-from usage.queries import UsagePage, Window, billed_cost, usage_page
+from usage.queries import UsagePage, Window, usage_page
 from usage.service_types import SERVICE_TYPES
 
 PAGE: Final = 50
@@ -36,7 +36,9 @@ class EventFilter(forms.Form):
         return self.cleaned_data
 
     def filters(self) -> dict[str, str]:
-        return {name: self.cleaned_data[name] for name in ("service_type", "user_id") if self.cleaned_data[name]}
+        return {
+            name: self.cleaned_data[name] for name in ("service_type", "user_id") if self.cleaned_data[name]
+        }
 
     def window(self) -> Window:
         first, last = self.cleaned_data["first"], self.cleaned_data["last"]
@@ -72,7 +74,7 @@ def event(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
     found = UsageEvent.objects.for_tenant(principal.home).filter(pk=pk).first()
     if found is None:
         raise NotFound("There is no such event in this tenant.")
-    return show(request, "usage/event.html", principal, event=found, cost=billed_cost(found))
+    return show(request, "usage/event.html", principal, event=found, metrics=list(found.metrics.items()))
 
 
 def _page(principal: Principal, form: EventFilter, cursor: str | None) -> UsagePage:

@@ -26,8 +26,8 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.ENVIRONMENT != "development":
             raise CommandError(
-                f"Demo data has well-known passwords and keys, and this is ENVIRONMENT={settings.ENVIRONMENT}."
-                " Load it with ENVIRONMENT=development only."
+                "Demo data has well-known passwords and keys; load it with ENVIRONMENT=development only"
+                f" (this is {settings.ENVIRONMENT})."
             )
         tenants = demo_accounts_load()
         added = sum(events_store(tenant=tenants[slug], count=count) for slug, count in EVENTS.items())

@@ -1,0 +1,16 @@
+"""The console's pages about people, tenants and keys, under /console/."""
+
+from django.urls import path
+
+from accounts.pages import keys, members, profile, sign_in, tenants
+
+urlpatterns = [
+    path("/sign-in", sign_in.sign_in, name="sign-in"),
+    path("/sign-out", sign_in.sign_out, name="sign-out"),
+    path("/tenants", tenants.tenants, name="tenants"),
+    path("/keys", keys.keys, name="keys"),
+    path("/keys/<uuid:pk>/revoke", keys.key_revoke, name="key-revoke"),
+    path("/keys/<uuid:pk>/rotate", keys.key_rotate, name="key-rotate"),
+    path("/members", members.members, name="members"),
+    path("/profile", profile.profile, name="profile"),
+]
