@@ -23,6 +23,7 @@ from accounts.errors import (
     UnsupportedMediaType,
     ValidationFailed,
 )
+from accounts.pages.gate import error_page
 from accounts.wire import encode
 
 log = structlog.get_logger(__name__)
@@ -112,7 +113,9 @@ def error_body(error: AppError, request: HttpRequest) -> tuple[dict[str, Any], s
 
 
 def error_response(error: AppError, request: HttpRequest) -> HttpResponse:
-    """The same answer outside DRF."""
+    """The same answer outside DRF; on the console's paths as a page."""
+    if request.path.startswith("/console"):
+        return error_page(request, error)
     body, content_type = error_body(error, request)
     return HttpResponse(
         encode(body),

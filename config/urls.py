@@ -24,6 +24,7 @@ api = [
 
 urlpatterns = [
     path("admin/", admin.site.urls),
+    path("console", include("config.console_urls")),
     path("", system.ServiceInfo.as_view()),
     path("api/v1", system.ServiceInfo.as_view()),
     path("api/v1/", include(api)),
