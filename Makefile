@@ -1,0 +1,58 @@
+# Needs python3 (3.11 to 3.13) with its venv module, and git. `make` lists the targets.
+PYTHON ?= python3
+
+BIN := .venv/bin
+COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-config
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format openapi lock bench faults clean
+
+help: ## List the targets
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+
+run: export ENVIRONMENT ?= development
+run: export PORT ?= 8000
+run: .venv/run ## Run the whole platform on http://localhost:8000 (PORT=…), with demo data
+	@$(BIN)/python manage.py serve
+
+test: .venv/dev ## Prove everything: linters, types, deployment checks, tests on real servers and on SQLite
+	@$(BIN)/python -m tests.steps
+
+lint: .venv/dev ## Run the linters and mypy
+	@$(BIN)/python -m tests.steps lint
+
+format: .venv/dev ## Format the code and apply the safe fixes
+	@$(BIN)/ruff check --fix-only .
+	@$(BIN)/ruff format .
+
+openapi: .venv/dev ## Write docs/openapi.yaml
+	@ENVIRONMENT=test $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
+
+faults: .venv/dev ## Run the fault tests alone
+	@$(BIN)/python -m pytest tests/faults
+
+bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway and COPY
+	@$(BIN)/python -m bench.ingest
+
+lock: .venv/dev ## Compile requirements*.txt from pyproject.toml
+	@$(COMPILE) pyproject.toml -o requirements.txt
+	@$(COMPILE) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
+	@$(COMPILE) --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+
+clean: ## Remove .venv and caches; the data in var/ stays
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# One stamp per set of requirements: installed again when its lock changes.
+.venv/run: requirements.txt
+.venv/dev: requirements-dev.txt
+.venv/bench: requirements-bench.txt
+.venv/run .venv/dev .venv/bench:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo 'Skyledger needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
+		|| { echo 'Python has no venv module here. On Debian and Ubuntu: apt install python3-venv'; exit 1; }
+	@echo "Installing $< into .venv …"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@touch $@
