@@ -53,7 +53,7 @@ def credential_principal(api_key: str, authorization: str) -> Principal | None:
 def token_principal(token: str) -> Principal:
     """The person behind a JWT access token, as they are now, or InvalidToken."""
     try:
-        claims = AccessToken(token)  # type: ignore[arg-type]  (it is declared as a Token by mistake)
+        claims = AccessToken(token)  # type: ignore[arg-type]  # declared as a Token by mistake
         user = User.objects.get(pk=claims["sub"], is_active=True)
     except (TokenError, KeyError, ValueError, User.DoesNotExist) as error:
         raise InvalidToken("The access token is not valid or has expired.") from error

@@ -22,7 +22,7 @@ def principal_of(request: Request) -> Principal:
 def named_tenant(request: Request, view: Any = None) -> str | None:
     """The tenant that a request names by header, query or path; all that are given must agree."""
     names = [request.headers.get("X-Tenant-ID"), *(request.query_params.get(p) for p in TENANT_PARAMETERS)]
-    names += [getattr(view, "kwargs", {}).get("organization_id")]
+    names += [getattr(view, "kwargs", {}).get(p) for p in TENANT_PARAMETERS]
     given = list(dict.fromkeys(name for name in names if name))
     if len(given) > 1:
         raise ValidationFailed.field("tenant_id", f"two tenants are named: {given[0]!r} and {given[1]!r}.")

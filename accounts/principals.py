@@ -75,9 +75,9 @@ class Principal:
         return self._enter_as_member(name)
 
     def _enter_as_platform(self, name: str | None) -> "Principal":
-        if name is None:
+        tenant = find_tenant(name) if name else only_tenant(self.user)
+        if tenant is None and name is None:
             raise ValidationFailed.field("tenant_id", "name the tenant (X-Tenant-ID or tenant_id).")
-        tenant = find_tenant(name)
         if tenant is None:
             raise NotFound("There is no tenant of that name.")
         return dataclasses.replace(self, tenant=tenant, scopes=GRANTS[Scope.ADMIN], role="platform")
@@ -115,6 +115,14 @@ def find_tenant(name: str) -> Tenant | None:
     except ValueError:
         found = None
     return found or Tenant.objects.filter(slug=name[:63], is_active=True).first()
+
+
+def only_tenant(user: User | None) -> Tenant | None:
+    """The tenant of somebody who belongs to exactly one."""
+    if user is None:
+        return None
+    tenants = Tenant.objects.filter(memberships__user=user, is_active=True)[:2]
+    return tenants[0] if len(tenants) == 1 else None
 
 
 def user_principal(user: User) -> Principal:

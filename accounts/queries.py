@@ -48,12 +48,6 @@ def tenants_visible(principal: Principal) -> QuerySet[Tenant]:
     return Tenant.objects.filter(pk__in=[found.tenant.pk for found in tenants_of(principal)])
 
 
-def only_tenant(user: User) -> Tenant | None:
-    """The tenant of somebody who belongs to exactly one."""
-    tenants = Tenant.objects.filter(memberships__user=user, is_active=True)[:2]
-    return tenants[0] if len(tenants) == 1 else None
-
-
 def members(tenant: Tenant) -> QuerySet[Membership]:
     found: QuerySet[Membership] = Membership.objects.for_tenant(tenant).select_related("user")
     return found

@@ -162,12 +162,13 @@ def throttle(principal: Principal, *, scope: str = "api") -> Verdict | None:
     return tightest
 
 
-def throttle_sign_in(address: str, account: str) -> None:
+def throttle_sign_in(address: str, account: str) -> Verdict:
     """20 attempts a minute per address and account, whatever the outcome."""
     identity = f"{address}|{account.strip().lower()[:254]}"
     verdict = limiter.hit("sign-in", identity, settings.RATE_LIMIT_SIGN_IN, scope="sign_in")
     if not verdict.allowed:
         raise verdict.error()
+    return verdict
 
 
 class PrincipalThrottle(BaseThrottle):

@@ -1,3 +1,45 @@
-from django.urls import URLPattern
+from typing import Any
 
-urlpatterns: list[URLPattern] = []
+from django.urls import include, path
+from rest_framework.routers import SimpleRouter
+
+from accounts.api import auth
+from accounts.api.activity import ActivityView
+from accounts.api.keys import ApiKeyViewSet
+from accounts.api.me import AdminPingView, MeView
+from accounts.api.tenants import MembersViewSet, TenantsViewSet
+from accounts.api.users import MeViewSet, UserViewSet
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("users", UserViewSet, basename="user")
+router.register("api-keys", ApiKeyViewSet, basename="api-key")
+
+me: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update"}
+tenants = [
+    path("", TenantsViewSet.as_view({"get": "list", "post": "create"})),
+    path("/<str:tenant_id>", TenantsViewSet.as_view({"get": "retrieve", "patch": "partial_update"})),
+    path("/<str:tenant_id>/members", MembersViewSet.as_view({"get": "list", "post": "create"})),
+    path(
+        "/<str:tenant_id>/members/<uuid:user_id>",
+        MembersViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
+    ),
+]
+
+urlpatterns = [
+    path("token", auth.TokenView.as_view()),
+    path("auth/login", auth.SignInView.as_view()),
+    path("auth/password", auth.PasswordSignInView.as_view()),
+    path("auth/idm", auth.IdmView.as_view()),
+    path("auth/firebase", auth.FederatedView.as_view()),
+    path("auth/refresh", auth.RefreshView.as_view()),
+    path("auth/logout", auth.LogoutView.as_view()),
+    path("auth/register", auth.RegisterView.as_view()),
+    path("auth/password-reset", auth.PasswordResetView.as_view()),
+    path("auth/password-reset/confirm", auth.PasswordResetConfirmView.as_view()),
+    path("auth/me", MeView.as_view()),
+    path("auth/admin-ping", AdminPingView.as_view()),
+    path("users/me", MeViewSet.as_view(me), {"pk": "me"}),
+    path("tenants", include(tenants)),
+    path("activity", ActivityView.as_view()),
+    *router.urls,
+]

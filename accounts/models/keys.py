@@ -5,6 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
+from django.utils import timezone
 
 from accounts.models.tenancy import TenantOwned
 
@@ -56,3 +57,8 @@ class ApiKey(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+    @property
+    def is_active(self) -> bool:
+        """Neither revoked nor expired; its tenant and person may still bar it."""
+        return self.revoked_at is None and (self.expires_at is None or self.expires_at > timezone.now())

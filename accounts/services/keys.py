@@ -68,7 +68,7 @@ def api_key_rotate(
         raise PermissionRefused("A personal token is rotated by its person only; you may revoke it.")
     now = timezone.now()
     old = ApiKey.objects.for_tenant(key.tenant).select_for_update(no_key=True).get(pk=key.pk)
-    if old.revoked_at is not None or (old.expires_at is not None and old.expires_at <= now):
+    if not old.is_active:
         raise Conflict("This key has ended; create a new one.")
     life = old.expires_at - old.created_at if old.expires_at else None
     text = new_key()

@@ -122,7 +122,7 @@ def _end(*, family: UUID) -> int:
 
 def _claims(token: str) -> Token:
     try:
-        claims = RefreshJWT(token)  # type: ignore[arg-type]  (it is declared as a Token by mistake)
+        claims = RefreshJWT(token)  # type: ignore[arg-type]  # declared as a Token by mistake
         UUID(claims["jti"])
         UUID(claims["sub"])
     except (TokenError, KeyError, ValueError) as error:

@@ -1,6 +1,7 @@
 """Tenants and who belongs to them. A tenant always keeps one active owner."""
 
 from typing import Any, Final
+from uuid import UUID
 
 from django.db import transaction
 
@@ -100,10 +101,10 @@ def require_other_owner(*, tenant: Tenant, user: User) -> None:
         raise Conflict(f"This is the last active owner of {tenant.slug!r}; make somebody else owner first.")
 
 
-def member_of(*, tenant: Tenant, user: User) -> Membership:
+def member_of(*, tenant: Tenant, user_id: UUID) -> Membership:
     """The person's membership, or NotFound."""
     rows = Membership.objects.for_tenant(tenant)
-    found: Membership | None = rows.filter(user=user).select_related("tenant", "user").first()
+    found: Membership | None = rows.filter(user_id=user_id).select_related("tenant", "user").first()
     if found is None:
         raise NotFound("That person is not a member of the tenant.")
     return found
