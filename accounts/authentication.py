@@ -2,6 +2,7 @@
 
 import hmac
 from typing import Any
+from uuid import UUID
 
 import structlog
 from django.conf import settings
@@ -54,7 +55,7 @@ def token_principal(token: str) -> Principal:
     """The person behind a JWT access token, as they are now, or InvalidToken."""
     try:
         claims = AccessToken(token)  # type: ignore[arg-type]  # declared as a Token by mistake
-        user = User.objects.get(pk=claims["sub"], is_active=True)
+        user = User.objects.get(pk=UUID(claims["sub"]), is_active=True)
     except (TokenError, KeyError, ValueError, User.DoesNotExist) as error:
         raise InvalidToken("The access token is not valid or has expired.") from error
     return user_principal(user)
