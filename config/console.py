@@ -2,15 +2,17 @@
 
 from typing import Any
 
+from django.contrib.auth.views import redirect_to_login
 from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from accounts.errors import NotFound
+from accounts.errors import NotFound, PermissionRefused
 from accounts.models import ActivityEntry, ApiKey, Membership, Tenant
 from accounts.pages.charts import stacked_bars
-from accounts.pages.gate import show, signed_in_page, tenant_page
+from accounts.pages.gate import error_page, show, signed_in_page, tenant_page
 from accounts.principals import Principal
 from usage.overview import overview
 
@@ -31,6 +33,14 @@ def home(request: HttpRequest, principal: Principal) -> HttpResponse:
         events_url=request.build_absolute_uri("/api/v1/events"),
         **_figures(principal.home),
     )
+
+
+@require_safe
+def back_office_sign_in(request: HttpRequest) -> HttpResponse:
+    """The admin has no sign-in form of its own, so that there is one form and one throttle."""
+    if request.user.is_authenticated:
+        return error_page(request, PermissionRefused("The back office is for platform staff."))
+    return redirect_to_login(request.GET.get("next") or reverse("admin:index"))
 
 
 @signed_in_page

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import msgspec
 from rest_framework.renderers import BaseRenderer
 
 from accounts.wire import encode
@@ -21,4 +22,6 @@ class ExactJSONRenderer(BaseRenderer):
         accepted_media_type: str | None = None,
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
-        return b"" if data is None else encode(data)
+        body = b"" if data is None else encode(data)
+        indent = (renderer_context or {}).get("indent")  # set by the browsable API
+        return msgspec.json.format(body, indent=indent) if body and indent else body

@@ -3,7 +3,7 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from config import docs, system
+from config import console, docs, system
 
 system_paths = [
     path("health", system.Health.as_view()),
@@ -23,6 +23,7 @@ api = [
 ]
 
 urlpatterns = [
+    path("admin/login/", console.back_office_sign_in),
     path("admin/", admin.site.urls),
     path("console", include("config.console_urls")),
     path("", system.ServiceInfo.as_view()),

@@ -36,7 +36,7 @@ def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> 
 
     Their ids are always the same, so that a second call adds none.
     """
-    now = now or datetime.now(UTC)
+    now = (now or datetime.now(UTC)).replace(microsecond=0)
     return len(store([Lot(tenant.pk, now, list(_rows(tenant.slug, count, now)))]))
 
 
@@ -48,7 +48,7 @@ def _rows(slug: str, count: int, now: datetime) -> Iterator[Row]:
         maker = chance.choices(makers, weights)[0]
         provider, event_type, metrics, metadata, cost = maker(chance)
         yield Row(
-            event_id=f"demo-{slug}-{number:05d}",
+            event_id=f"demo-{number:05d}",
             timestamp=moment.isoformat(),
             user_id=chance.choice(PEOPLE),
             service_type=names[maker],

@@ -13,7 +13,7 @@ from accounts.models import Tenant
 from usage.models import UsageEvent
 
 DAYS: Final = 30
-NAMED: Final = 4  # services that are shown by name; the rest are one series
+SERIES: Final = 5  # more services than this, and the last series stands for the rest
 OTHER: Final = "other"
 
 
@@ -59,14 +59,15 @@ def _services(counts: dict[tuple[date, str], int]) -> list[tuple[str, int]]:
     for (_, service), events in counts.items():
         totals[service] += events
     ranked = totals.most_common()
-    rest = sum(events for _, events in ranked[NAMED:])
-    return ranked[:NAMED] + ([(OTHER, rest)] if rest else [])
+    if len(ranked) <= SERIES:
+        return ranked
+    return [*ranked[: SERIES - 1], (OTHER, sum(events for _, events in ranked[SERIES - 1 :]))]
 
 
 def _of_day(counts: dict[tuple[date, str], int], day: date, services: list[str]) -> list[int]:
     """The day's count of each service; the last may stand for all that are not named."""
     row = Counter({service: events for (on, service), events in counts.items() if on == day})
     values = [row.pop(service, 0) for service in services]
-    if OTHER in services:
+    if row:  # services that have no series of their own
         values[-1] += row.total()
     return values

@@ -64,7 +64,7 @@ def stacked_bars(columns: Sequence[tuple[str, Sequence[int]]]) -> Chart:
 
 def round_up(value: int) -> int:
     """The next even round number for the top of an axis."""
-    power = 10 ** max(0, len(str(value)) - 1)
+    power: int = 10 ** max(0, len(str(value)) - 1)
     return next(max(2, n * power) for n in ROUND if n * power >= value)
 
 

@@ -16,9 +16,12 @@ CACHES: dict[str, dict[str, Any]] = {
         "OPTIONS": {"socket_timeout": 1, "socket_connect_timeout": 1},
     }
     if REDIS_URL
-    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    else {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "local": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "local"},
 }
-# Its decorator is used on sign-in forms only, where a per-process count is a floor, not the limit itself.
+# django-ratelimit guards the sign-in form only, where its count per process is a floor and not the limit
+# itself; so it needs no Redis, and no Redis that is away can close the form.
+RATELIMIT_USE_CACHE = "local"
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
@@ -27,7 +30,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
         "CONFIG": {"hosts": [REDIS_URL], "prefix": "skyledger"},
     }
     if REDIS_URL
-    else {"BACKEND": "channels.layers.InMemoryChannelLayer"}
+    else {"BACKEND": "config.channel_layer.OneProcessLayer"}
 }
 
 CELERY_BROKER_URL = REDIS_URL or "memory://"
