@@ -142,16 +142,24 @@ def _get(url: str) -> dict[str, Any]:
     """A JSON object from an issuer; no redirects, since the address is the operator's word."""
     try:
         with requests.get(url, timeout=TIMEOUT, allow_redirects=False, stream=True) as response:
-            body = response.raw.read(MAX_BYTES + 1, decode_content=True)
-            status = response.status_code
+            body, status = _bounded(response), response.status_code
         found = msgspec.json.decode(body)
     except requests.Timeout as error:
         raise UpstreamTimeout("The identity provider did not answer in time; try again shortly.") from error
-    except (requests.RequestException, OSError, msgspec.DecodeError) as error:
+    except (requests.RequestException, msgspec.DecodeError) as error:
         raise UpstreamFailed("The identity provider could not be asked; try again shortly.") from error
-    if status != requests.codes.ok or len(body) > MAX_BYTES or not isinstance(found, dict):
+    if status != requests.codes.ok or not isinstance(found, dict):
         raise UpstreamFailed("The identity provider did not answer as it should; try again shortly.")
     return found
+
+
+def _bounded(response: requests.Response) -> bytes:
+    body = b""
+    for chunk in response.iter_content(65_536):
+        body += chunk
+        if len(body) > MAX_BYTES:
+            raise UpstreamFailed("The identity provider sent more than it should.")
+    return body
 
 
 def _identity(claims: dict[str, Any]) -> Identity:
