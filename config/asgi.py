@@ -1,10 +1,38 @@
-"""HTTP and WebSocket in one process; production runs it for `/ws/` only."""
+"""HTTP and WebSocket in one process; production sends `uvicorn config.asgi:application` only `/ws/`."""
 
 import os
 
-from channels.routing import ProtocolTypeRouter
-from django.core.asgi import get_asgi_application
+import django
+from asgiref.sync import sync_to_async
+from channels.auth import AuthMiddlewareStack
+from channels.routing import ProtocolTypeRouter, URLRouter
+from django.core.handlers.asgi import ASGIHandler
+from django.urls import path
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+django.setup(set_prefix=False)
 
-application = ProtocolTypeRouter({"http": get_asgi_application()})
+from accounts.consumers import ActivityConsumer  # noqa: E402  (models exist only after Django's setup)
+from config import startup  # noqa: E402
+
+
+class ThreadHandler(ASGIHandler):
+    """Each request in one thread from the first middleware to the view.
+
+    All of ours are synchronous, and Django's own handler would change threads between them.
+    """
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        super().load_middleware(is_async=False)
+        self._middleware_chain = sync_to_async(self._middleware_chain, thread_sensitive=True)
+
+
+startup.prepare()
+sockets = [
+    path(f"{root}ws/activity-stream/<str:organization_id>{slash}", ActivityConsumer.as_asgi())
+    for root in ("", "api/v1/")
+    for slash in ("", "/")
+]
+application = ProtocolTypeRouter(
+    {"http": ThreadHandler(), "websocket": AuthMiddlewareStack(URLRouter(sockets))}
+)

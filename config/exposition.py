@@ -12,7 +12,7 @@ from prometheus_client.registry import Collector
 
 from config.metrics import open_here
 from config.probes import measure
-from usage.queue import state as queue_state
+from usage.queries import queue_state
 
 
 def exposition() -> bytes:

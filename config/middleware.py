@@ -15,7 +15,7 @@ from accounts.addresses import client_address
 from config.metrics import observe_request, watch
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
-# Django's own pages redirect to the slash; everything else is routed without.
+# The admin redirects to the slash; everything else is routed without.
 _WITH_SLASH: Final = ("/admin/", "/static/")
 log = structlog.get_logger("skyledger.request")
 

@@ -16,7 +16,7 @@ from django.db import connection
 
 from accounts.redis_link import client
 from usage.queue import GROUP
-from usage.queue import state as queue_state
+from usage.queries import queue_state
 
 PATIENCE_SECONDS: Final = 1.0
 BEAT_KEY: Final = "config.beat"

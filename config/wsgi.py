@@ -7,8 +7,10 @@ from django.core.wsgi import get_wsgi_application
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django = get_wsgi_application()
 
-from config.metrics import observe  # noqa: E402  (models exist only after Django's setup)
+from config import startup  # noqa: E402  (models exist only after Django's setup)
+from config.metrics import observe  # noqa: E402
 from config.middleware import request_id  # noqa: E402
 from usage.lane import in_front_of  # noqa: E402
 
+startup.prepare()
 application = in_front_of(django, new_request_id=request_id, observe=observe)

@@ -1,5 +1,6 @@
 """Redis, and what runs behind the requests: Celery, the cache, the channel layer, the event queue."""
 
+import logging
 from typing import Any, Final
 
 from config.settings.env import env
@@ -33,7 +34,7 @@ CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     else {"BACKEND": "config.channel_layer.OneProcessLayer"}
 }
 
-CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
 CELERY_RESULT_BACKEND = None
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_TASK_SERIALIZER = "json"
@@ -45,9 +46,17 @@ CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_TASK_TIME_LIMIT = 600
 CELERY_TASK_SOFT_TIME_LIMIT = 540
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+# Names the request and the task in every log line of a task.
+DJANGO_STRUCTLOG_CELERY_ENABLED = True
+DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
+DJANGO_STRUCTLOG_CELERY_TASK_FAILURE_LOG_LEVEL = logging.ERROR
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Longer than any task may run, or Redis would hand a running task to a second worker.
-CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = {"visibility_timeout": 900} if REDIS_URL else {}
+# Without Redis the broker is this process's memory, which is looked into at this interval.
+CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
+    {"visibility_timeout": 900} if REDIS_URL else {"polling_interval": 0.1}
+)
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "accounts-prune-tokens": {"task": "accounts.prune_tokens", "schedule": 3600.0},
     "config-beat": {"task": "config.beat", "schedule": 30.0},

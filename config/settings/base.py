@@ -97,6 +97,10 @@ EMAIL_USE_TLS = env.bool("SMTP_TLS", default=True)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env.str("EMAILS_FROM_EMAIL", default="Skyledger <noreply@localhost>")
 
+# Where `manage.py serve` listens.
+SERVE_HOST: str = env.str("APP_HOST", default="127.0.0.1")
+SERVE_PORT: int = env.int("PORT", default=env.int("APP_PORT", default=8000))
+
 # Every request body, API or form, is bounded; uploads to disk get their own limit where they exist.
 DATA_UPLOAD_MAX_MEMORY_SIZE = env.int("MAX_BODY_BYTES", default=5 * 1024 * 1024)
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000

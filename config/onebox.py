@@ -1,0 +1,51 @@
+"""The background of the one-process mode: Celery's worker and beat and the event writer, as threads.
+
+None of them touches the process's signals: the server in the main thread ends them by `stop`.
+"""
+
+import threading
+import time
+from typing import Final
+
+from celery import Celery
+from celery.beat import EmbeddedService
+from celery.fixups.django import DjangoWorkerFixup
+from celery.worker import WorkController, state
+from django.conf import settings
+
+from config.tasks import beat
+from usage import writer
+
+JOIN_SECONDS: Final = 5.0
+
+
+class Background:
+    def __init__(self, app: Celery) -> None:
+        self._stop = threading.Event()
+        self._beat = EmbeddedService(
+            app, thread=True, max_interval=1, schedule_filename=str(settings.VAR_DIR / "beat-schedule")
+        )
+        # One task at a time, in this thread: SQLite has one writer anyway, and nothing outlives the process.
+        worker = WorkController(
+            app=app, pool="solo", without_heartbeat=True, without_mingle=True, without_gossip=True
+        )
+        DjangoWorkerFixup(app).install()  # closes each task's database connection
+        self._threads = [threading.Thread(target=worker.start, name="celery-worker", daemon=True), self._beat]
+        if settings.REDIS_URL:
+            self._threads.append(
+                threading.Thread(target=writer.run, args=(self._stop,), name="event-writer", daemon=True)
+            )
+
+    def start(self) -> None:
+        for thread in self._threads:
+            thread.start()
+        beat.delay()  # the first heartbeat need not wait for the schedule
+
+    def stop(self) -> None:
+        """End all of them; whoever is still at work after JOIN_SECONDS ends with the process."""
+        self._stop.set()
+        state.should_stop = 0
+        self._beat.service.stop()
+        deadline = time.monotonic() + JOIN_SECONDS
+        for thread in self._threads:
+            thread.join(max(0.0, deadline - time.monotonic()))

@@ -1,0 +1,91 @@
+"""What every process makes sure of before its first piece of work. Failures end it with a sentence, not a trace."""
+
+import time
+from typing import Final
+
+import structlog
+from django.conf import settings
+from django.db import OperationalError, connection
+from django.db.migrations.executor import MigrationExecutor
+
+from accounts.demo import DEMO_EMAILS, DEMO_KEYS
+from accounts.keyring import hash_key
+from accounts.models import ApiKey, User
+from accounts.services.keys import api_keys_seed
+from config import sentry
+from usage.queries import queue_state
+
+RETRY_SECONDS: Final = 1.0
+log = structlog.get_logger(__name__)
+
+
+class CannotStart(SystemExit):
+    """Ends the process with status 1 and its message on standard error."""
+
+
+def prepare() -> None:
+    """For the web processes, the worker, the event writer and the one-process mode."""
+    sentry.start()
+    wait_for_database()
+    require_migrations()
+    refuse_demo_rows()
+    api_keys_seed()
+    warn_about_redis()
+    connection.close()
+
+
+def wait_for_database() -> None:
+    """Try once a second for DATABASE_WAIT_SECONDS."""
+    deadline = time.monotonic() + settings.DATABASE_WAIT_SECONDS
+    while True:
+        try:
+            connection.ensure_connection()
+            return
+        except OperationalError as error:
+            if time.monotonic() >= deadline:
+                raise CannotStart(
+                    f"The database did not answer within {settings.DATABASE_WAIT_SECONDS} seconds; "
+                    "check DATABASE_URL and that the server is running (DATABASE_WAIT_SECONDS waits longer)."
+                ) from error
+            log.warning("waiting_for_database", error=str(error).strip())
+            connection.close()
+            time.sleep(RETRY_SECONDS)
+
+
+def require_migrations() -> None:
+    executor = MigrationExecutor(connection)
+    pending = executor.migration_plan(executor.loader.graph.leaf_nodes())
+    if pending:
+        names = ", ".join(f"{migration.app_label}.{migration.name}" for migration, _ in pending[:5])
+        more = f" and {len(pending) - 5} more" if len(pending) > 5 else ""
+        raise CannotStart(
+            f"The database lacks {len(pending)} migrations ({names}{more}): run `python manage.py migrate`."
+        )
+
+
+def refuse_demo_rows() -> None:
+    """Well-known keys and passwords must never open a real system."""
+    if settings.ENVIRONMENT not in {"production", "staging"}:
+        return
+    people = User.objects.filter(email__in=DEMO_EMAILS, is_active=True).values_list("email", flat=True)
+    keys = ApiKey.objects.filter(
+        key_hash__in=[hash_key(key) for key in DEMO_KEYS], revoked_at=None
+    ).values_list("name", flat=True)
+    seeded = [entry.partition(":")[0] for entry in settings.API_KEYS]
+    found = [*people, *keys, *(f"{key} in API_KEYS" for key in seeded if key in DEMO_KEYS)]
+    if found:
+        raise CannotStart(
+            f"This {settings.ENVIRONMENT} database holds demo credentials that everyone knows: "
+            f"{', '.join(found)}. Deactivate these people and revoke these keys, or start with an empty database."
+        )
+
+
+def warn_about_redis() -> None:
+    state = queue_state()
+    if state is not None and state.depth and state.durable is False:
+        log.warning(
+            "redis_not_durable",
+            message="Redis holds accepted events and would lose them when killed: turn `appendonly` on.",
+            waiting=state.depth,
+        )
+
