@@ -7,7 +7,7 @@ and nesting beyond any use.
 
 import json
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
 import msgspec
@@ -46,7 +46,10 @@ def exact_number(text: str) -> Decimal:
         return Decimal(text)
     if len(text) > 2 * MAX_DIGITS:
         raise ValueError(f"a number is longer than {2 * MAX_DIGITS} characters")
-    number = Decimal(text)
+    try:
+        number = Decimal(text)
+    except InvalidOperation as error:
+        raise ValueError(f"the number {text} is beyond 10^±{MAX_EXPONENT}") from error
     if len(number.as_tuple().digits) > MAX_DIGITS or abs(number.adjusted()) > MAX_EXPONENT:
         raise ValueError(
             f"the number {text} has more than {MAX_DIGITS} digits or is beyond 10^±{MAX_EXPONENT}"
