@@ -14,6 +14,7 @@ from accounts.models import Tenant
 from usage.ledger import Key, Lot, Row
 
 MAX_LABELS: Final = 1000
+MAX_COST: Final = 10**12  # of one event; a text such as "1e9999999" would overflow the sum
 
 EVENTS: Final = Counter(
     "events_processed_total", "Events stored", ["tenant_id", "service_type", "event_type"]
@@ -91,10 +92,11 @@ def _tokens_of(row: Row) -> int:
 
 
 def _cost_of(row: Row) -> Decimal:
-    """What the sender says in USD; anything else, negative amounts included, is not a running total."""
+    """What the sender says in USD; anything else, negative and absurd amounts included, is no running total."""
     try:
         found = _billing.decode(row.billing_info)
         amount = Decimal(str(found.total_cost or 0))
+        counts = found.currency == "USD" and 0 < amount < MAX_COST
     except (msgspec.MsgspecError, InvalidOperation):
         return Decimal(0)
-    return amount if found.currency == "USD" and amount.is_finite() and amount > 0 else Decimal(0)
+    return amount if counts else Decimal(0)
