@@ -18,7 +18,7 @@ from django.utils import timezone
 
 from accounts.authentication import credential_principal
 from accounts.errors import AppError, AuthenticationRequired, PermissionRefused
-from accounts.models import ActivityCounter, ActivityEntry, Scope, Tenant
+from accounts.models import ActivityCounter, ActivityEntry, Scope, Tenant, User
 from accounts.principals import Principal, user_principal
 from accounts.wire import encode
 
@@ -95,7 +95,7 @@ class ActivityConsumer(AsyncWebsocketConsumer):
     async def _next_entries(self) -> list[ActivityEntry]:
         entries = ActivityEntry.objects.for_tenant(self.tenant).filter(seq__gt=self.seq).order_by("seq")
         try:
-            return await database_sync_to_async(list)(entries[:ENTRIES_AT_ONCE])
+            return await database_sync_to_async(lambda: list(entries[:ENTRIES_AT_ONCE]))()
         except DatabaseError as error:  # the next ping looks again
             log.warning("activity_read_failed", error=type(error).__name__)
             return []
@@ -122,11 +122,8 @@ class ActivityConsumer(AsyncWebsocketConsumer):
         principal = credential_principal(self._header("x-api-key"), authorization)
         if principal is not None:
             return principal
-        user = self.scope.get("user")
-        if user is None or not user.is_authenticated or not self._is_ours(self._header("origin")):
-            raise AuthenticationRequired
-        user.refresh_from_db(fields=["is_active", "is_staff"])
-        if not user.is_active:
+        user = User.objects.filter(pk=self.scope["user"].pk, is_active=True).first()
+        if user is None or not self._is_ours(self._header("origin")):
             raise AuthenticationRequired
         return user_principal(user)
 

@@ -1,6 +1,7 @@
 """HTTP and WebSocket in one process; production sends `uvicorn config.asgi:application` only `/ws/`."""
 
 import os
+from typing import Any
 
 import django
 from asgiref.sync import sync_to_async
@@ -24,12 +25,13 @@ class ThreadHandler(ASGIHandler):
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)
-        self._middleware_chain = sync_to_async(self._middleware_chain, thread_sensitive=True)
+        self._middleware_chain: Any = sync_to_async(self._middleware_chain, thread_sensitive=True)
 
 
 startup.prepare()
-sockets = [
-    path(f"{root}ws/activity-stream/<str:organization_id>{slash}", ActivityConsumer.as_asgi())
+socket: Any = ActivityConsumer.as_asgi()  # Channels routes to it as Django does to a view
+sockets: list[Any] = [
+    path(f"{root}ws/activity-stream/<str:organization_id>{slash}", socket)
     for root in ("", "api/v1/")
     for slash in ("", "/")
 ]

@@ -9,7 +9,7 @@ from django_structlog.celery.steps import DjangoStructLogInitStep
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
-class Prepare(bootsteps.Step):  # type: ignore[misc]  # untyped base
+class Prepare(bootsteps.Step):
     """A worker makes sure of its database first, as every process does."""
 
     def __init__(self, parent: Any, **kwargs: Any) -> None:

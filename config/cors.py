@@ -58,7 +58,7 @@ class TenantOrigins:
 tenant_origins = TenantOrigins()
 
 
-class TenantCorsMiddleware(CorsMiddleware):  # type: ignore[misc]  # untyped base
+class TenantCorsMiddleware(CorsMiddleware):
     """django-cors-headers, with the tenants' origins where it would ask its signal."""
 
     sync_capable = True

@@ -4,8 +4,6 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from drf_spectacular.views import SpectacularJSONAPIView
 
-from config.csp import HEADER, policy
-
 
 class OpenApi(SpectacularJSONAPIView):
     throttle_classes = []

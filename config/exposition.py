@@ -20,7 +20,7 @@ def exposition() -> bytes:
     counters: CollectorRegistry = REGISTRY
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         counters = CollectorRegistry()
-        MultiProcessCollector(counters)
+        MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
     gauges = CollectorRegistry()
     gauges.register(Measured())
     return generate_latest(counters) + generate_latest(gauges)

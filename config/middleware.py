@@ -1,4 +1,4 @@
-"""The outermost edge: request id, the optional slash, rate headers, one log line and the metrics of each call."""
+"""The outermost edge: request id, optional slash, rate headers, one log line and metrics of each call."""
 
 import re
 import time

@@ -5,11 +5,13 @@ None of them touches the process's signals: the server in the main thread ends t
 
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from celery import Celery
-from celery.beat import EmbeddedService
-from celery.fixups.django import DjangoWorkerFixup
+from celery.beat import Service
+from celery.fixups.django import DjangoWorkerFixup  # type: ignore[attr-defined]  # not in its stubs
 from celery.worker import WorkController, state
 from django.conf import settings
 
@@ -22,19 +24,16 @@ JOIN_SECONDS: Final = 5.0
 class Background:
     def __init__(self, app: Celery) -> None:
         self._stop = threading.Event()
-        self._beat = EmbeddedService(
-            app, thread=True, max_interval=1, schedule_filename=str(settings.VAR_DIR / "beat-schedule")
-        )
+        self._beat = Service(app, max_interval=1, schedule_filename=str(settings.VAR_DIR / "beat-schedule"))
         # One task at a time, in this thread: SQLite has one writer anyway, and nothing outlives the process.
         worker = WorkController(
             app=app, pool="solo", without_heartbeat=True, without_mingle=True, without_gossip=True
         )
         DjangoWorkerFixup(app).install()  # closes each task's database connection
-        self._threads = [threading.Thread(target=worker.start, name="celery-worker", daemon=True), self._beat]
+        jobs: list[Callable[[], object]] = [worker.start, self._beat.start]
         if settings.REDIS_URL:
-            self._threads.append(
-                threading.Thread(target=writer.run, args=(self._stop,), name="event-writer", daemon=True)
-            )
+            jobs.append(partial(writer.run, self._stop))
+        self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
 
     def start(self) -> None:
         for thread in self._threads:
@@ -44,8 +43,8 @@ class Background:
     def stop(self) -> None:
         """End all of them; whoever is still at work after JOIN_SECONDS ends with the process."""
         self._stop.set()
-        state.should_stop = 0
-        self._beat.service.stop()
+        state.should_stop = 0  # type: ignore[assignment]  # the worker ends with this status
+        self._beat.stop()
         deadline = time.monotonic() + JOIN_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))

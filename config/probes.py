@@ -15,8 +15,8 @@ from django.core.cache import cache
 from django.db import connection
 
 from accounts.redis_link import client
-from usage.queue import GROUP
 from usage.queries import queue_state
+from usage.queue import GROUP
 
 PATIENCE_SECONDS: Final = 1.0
 BEAT_KEY: Final = "config.beat"
@@ -101,7 +101,7 @@ def _component(name: str, future: Answer, deadline: float) -> Component:
 def database() -> Finding:
     with connection.cursor() as cursor:
         cursor.execute("SELECT 1")
-        version = ".".join(str(part) for part in connection.get_database_version())  # type: ignore[attr-defined]
+        version = ".".join(str(part) for part in connection.get_database_version())
     return "healthy", f"{connection.display_name} {version}"
 
 

@@ -6,9 +6,28 @@ from typing import Any, Final
 
 HIDDEN: Final = "[hidden]"
 SECRET_NAMES: Final = frozenset(
-    "authorization x-api-key x_api_key api_key apikey key password password1 password2 old_password "
-    "new_password token access_token refresh_token id_token refresh access secret secret_key cookie "
-    "set-cookie csrfmiddlewaretoken sessionid dsn".split()
+    {
+        "authorization",
+        "cookie",
+        "set-cookie",
+        "sessionid",
+        "csrfmiddlewaretoken",
+        "x-api-key",
+        "api_key",
+        "key",
+        "secret",
+        "password",
+        "password1",
+        "password2",
+        "old_password",
+        "new_password",
+        "token",
+        "access",
+        "access_token",
+        "refresh",
+        "refresh_token",
+        "id_token",
+    }
 )
 # Our keys keep their public prefix; JWTs, bearer credentials, URL passwords and secret parameters go whole.
 _PATTERNS: Final = re.compile(

@@ -1,4 +1,4 @@
-"""What every process makes sure of before its first piece of work. Failures end it with a sentence, not a trace."""
+"""What every process makes sure of before its first work; what is missing ends it with a sentence."""
 
 import time
 from typing import Final
@@ -76,7 +76,8 @@ def refuse_demo_rows() -> None:
     if found:
         raise CannotStart(
             f"This {settings.ENVIRONMENT} database holds demo credentials that everyone knows: "
-            f"{', '.join(found)}. Deactivate these people and revoke these keys, or start with an empty database."
+            f"{', '.join(found)}. Deactivate these people and revoke these keys, "
+            "or start with an empty database."
         )
 
 
@@ -88,4 +89,3 @@ def warn_about_redis() -> None:
             message="Redis holds accepted events and would lose them when killed: turn `appendonly` on.",
             waiting=state.depth,
         )
-

@@ -1,11 +1,12 @@
 """Production's web process: `granian --interface wsgi config.wsgi:application`."""
 
 import os
+from typing import Any
 
 from django.core.wsgi import get_wsgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-django = get_wsgi_application()
+django: Any = get_wsgi_application()
 
 from config import startup  # noqa: E402  (models exist only after Django's setup)
 from config.metrics import observe  # noqa: E402

@@ -39,12 +39,16 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "REDOC_DIST": "SIDECAR",
-    "COMPONENT_SPLIT_REQUEST": True,
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.schema.add_error_answers",
     ],
     "PREPROCESSING_HOOKS": ["config.schema.keep_canonical_paths"],
+    "ENUM_NAME_OVERRIDES": {
+        "SystemStatusEnum": ["healthy", "degraded", "unhealthy"],
+        "ComponentStatusEnum": ["healthy", "degraded", "unhealthy", "disabled"],
+        "EventStatusEnum": ["queued", "stored", "duplicate"],
+    },
 }
 
 # Each tenant's own origins are added by config.cors.

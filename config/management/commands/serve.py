@@ -1,6 +1,7 @@
 """`manage.py serve`: the whole platform in one process."""
 
 import asyncio
+import os
 import signal
 import socket
 from argparse import ArgumentParser, RawDescriptionHelpFormatter
@@ -57,11 +58,12 @@ class Command(BaseCommand):
     def _listen(self, host: str, port: int) -> socket.socket:
         """Before anything else, so that a port in use is the first thing one hears of."""
         try:
-            return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            return socket.create_server((host, port), family=family)
         except OSError as error:
             raise CommandError(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Is something else running there? "
-                f"Choose another port with PORT={port + 1}."
+                f"Cannot listen on {host}:{port}: {os.strerror(error.errno or 0)}. "
+                f"Is something else running there? Choose another port with PORT={port + 1}."
             ) from error
 
     def _serve(self, listener: socket.socket, when_ready: Callable[[], None]) -> None:
