@@ -59,7 +59,7 @@ def user_update(*, by: Principal, user: User, changes: dict[str, Any]) -> User:
     changes = dict(changes)
     current = changes.pop("current_password", None)
     active, platform = changes.pop("is_active", None), changes.pop("is_superuser", None)
-    require_may_change(by=by, user=user)
+    require_manager(by=by, user=user)
     if active is not None and active != user.is_active:
         (user_activate if active else user_deactivate)(by=by, user=user)
     if platform is not None and platform != user.is_superuser:
@@ -111,23 +111,17 @@ def user_activate(*, by: Principal, user: User) -> User:
 def require_manager(*, by: Principal, user: User) -> None:
     """403 unless the person is the caller's to manage.
 
-    The platform manages everybody. A tenant's admins manage those who belong to their tenant alone:
+    Everybody manages themself, and the platform everybody. A tenant's admins manage those who belong to their tenant alone:
     whoever also works elsewhere, or for the platform, could otherwise be locked out or taken over
     from here. Owners are managed by owners.
     """
-    if by.platform:
+    if by.platform or _is_self(by, user):
         return
     memberships = list(Membership.objects.filter(user=user))
     if is_platform(user) or any(m.tenant_id != by.home.pk for m in memberships):
         raise PermissionRefused("This person also belongs elsewhere; you may remove them from your tenant.")
     if not memberships or (memberships[0].role == OWNER and by.role != OWNER):
         raise PermissionRefused("Only an owner of the tenant, or the platform, may do this to an owner.")
-
-
-def require_may_change(*, by: Principal, user: User) -> None:
-    """403 unless it is oneself, or somebody the caller manages."""
-    if not _is_self(by, user):
-        require_manager(by=by, user=user)
 
 
 def check_password_rules(password: str, user: User) -> None:
