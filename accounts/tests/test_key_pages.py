@@ -1,6 +1,7 @@
 """Keys made, rotated and revoked in the console."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -51,12 +52,15 @@ def test_only_admins_manage_keys(request: pytest.FixtureRequest, acme: Tenant, p
     assert (ApiKey.objects.count(), key.revoked_at, key.expires_at) == (1, None, None)
 
 
-def test_revoking_takes_a_post_and_ends_the_key(acme: Tenant, owner: User) -> None:
+def test_revoking_takes_a_post_and_ends_the_key(
+    acme: Tenant, owner: User, django_capture_on_commit_callbacks: Any
+) -> None:
     key, text = make_key(acme, "read")
     client = browser(owner)
     assert client.get(f"{KEYS}/{key.pk}/revoke").status_code == 405
     assert keyring.principal(text).tenant == acme
-    assert client.post(f"{KEYS}/{key.pk}/revoke").headers["Location"] == KEYS
+    with django_capture_on_commit_callbacks(execute=True):
+        assert client.post(f"{KEYS}/{key.pk}/revoke").headers["Location"] == KEYS
     assert "is revoked" in client.get(KEYS).content.decode()
     with pytest.raises(InvalidApiKey):
         keyring.principal(text)

@@ -1,0 +1,96 @@
+"""Demo data: in development only, once, and believable."""
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.conf import LazySettings
+from django.core.management import CommandError, call_command
+
+from accounts.demo import DEMO_API_KEYS, DEMO_EMAILS, DEMO_KEYS
+from accounts.keyring import keyring
+from accounts.models import ApiKey, Tenant, User
+from tests.browser import browser
+from usage.models import UsageEvent
+from usage.service_types import SERVICE_TYPES
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def loaded(settings: LazySettings) -> str:
+    settings.ENVIRONMENT = "development"
+    out = StringIO()
+    call_command("load_demo", stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("environment", ["production", "staging", "test"])
+def test_other_environments_refuse(settings: LazySettings, environment: str) -> None:
+    settings.ENVIRONMENT = environment
+    with pytest.raises(CommandError, match="ENVIRONMENT=development only"):
+        call_command("load_demo")
+    assert (User.objects.count(), ApiKey.objects.count(), Tenant.objects.count()) == (0, 0, 0)
+
+
+def test_keys_and_people_are_as_documented(loaded: str) -> None:
+    for key in DEMO_API_KEYS:
+        principal = keyring.principal(key.key)
+        assert principal.home.slug == key.tenant
+        assert principal.allows(key.scope)
+    assert {k.key: (k.tenant, str(k.scope)) for k in DEMO_API_KEYS} == {
+        "test-api-key": ("test-tenant", "write"),
+        "demo-api-key": ("demo-tenant", "write"),
+        "dev-key-12345": ("dev", "admin"),
+    }
+    members = User.objects.values_list(
+        "email", "memberships__tenant__slug", "memberships__role", "is_superuser"
+    )
+    assert set(members) == {
+        ("admin@example.com", None, None, True),
+        ("owner@example.com", "demo-tenant", "owner", False),
+        ("member@example.com", "demo-tenant", "member", False),
+        ("stranger@example.com", "test-tenant", "owner", False),
+    }
+    for text in (*DEMO_KEYS, "admin123", "demo12345"):
+        assert text in loaded
+
+
+@pytest.mark.parametrize(
+    ("account", "password"), [("admin", "admin123"), *[(email, "demo12345") for email in DEMO_EMAILS[1:]]]
+)
+def test_the_sign_ins_work(loaded: str, account: str, password: str) -> None:
+    response = browser().post("/console/sign-in", {"account": account, "password": password})
+    assert response.status_code == 302
+
+
+def test_events_are_believable(loaded: str) -> None:
+    events = list(UsageEvent.objects.filter(tenant__slug="demo-tenant"))
+    now = datetime.now(UTC)
+    assert len(events) == 2000
+    assert not UsageEvent.objects.filter(tenant__slug="test-tenant").exists()
+    assert all(0 <= (now - event.timestamp).total_seconds() <= 31 * 86400 for event in events)
+    working = [event for event in events if event.timestamp.weekday() < 5]
+    assert len(working) > 0.8 * len(events)
+    assert {event.service_provider for event in events} == {"openai", "anthropic", "internal", "aws", "gcore"}
+    for event in events:
+        assert isinstance(event.billing_info["total_cost"], str)
+        assert Decimal(event.billing_info["total_cost"]) > 0
+        if event.service_type in SERVICE_TYPES:
+            SERVICE_TYPES[event.service_type].check(event.metrics, event.metadata)
+
+
+def test_a_second_run_adds_nothing_and_resets_nothing(loaded: str) -> None:
+    owner = User.objects.get(email="owner@example.com")
+    owner.set_password("chosen-by-themself")
+    owner.save()
+    ApiKey.objects.filter(name="Demo key").update(scopes=["read"])
+    counts = [model.objects.count() for model in (Tenant, User, ApiKey, UsageEvent)]
+    out = StringIO()
+    call_command("load_demo", stdout=out)
+    assert "0 events were added" in out.getvalue()
+    assert counts == [model.objects.count() for model in (Tenant, User, ApiKey, UsageEvent)]
+    owner.refresh_from_db()
+    assert owner.check_password("chosen-by-themself")
+    assert ApiKey.objects.get(name="Demo key").scopes == ["read"]
