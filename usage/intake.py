@@ -14,7 +14,7 @@ import msgspec
 from django.conf import settings
 from uuid_utils import uuid7
 
-from accounts.errors import PermissionRefused, ValidationFailed
+from accounts.errors import AppError, NotFound, PermissionRefused, ValidationFailed
 from accounts.models import Tenant
 from accounts.wire import MAX_INT, check_value, decode, encode, exact_number
 from usage.service_types import SERVICE_TYPES, Problem, fold_flat_fields
@@ -26,6 +26,8 @@ Admit = Callable[[str], Tenant]
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+# What `admit` says of a tenant that the caller cannot enter.
+REFUSALS: Final = (PermissionRefused, NotFound)
 
 
 class Event(msgspec.Struct, omit_defaults=True):
@@ -51,12 +53,15 @@ class Batch(msgspec.Struct):
 
 
 class Rejected(msgspec.Struct):
-    """An event of a batch that was not taken: its place in the batch, why, and what was sent."""
+    """An event of a batch that was not taken: its place in the batch, why, and what was sent.
+
+    `refusal` is set when the reason is its tenant and not the event itself.
+    """
 
     index: int
     error: str
     event_data: Any
-    foreign: bool = False
+    refusal: AppError | None = None
 
 
 class Taken(msgspec.Struct):
@@ -91,12 +96,13 @@ def take_batch(body: bytes, admit: Admit) -> Taken:
     """The events of a batch body; a bad one never takes a good one down.
 
     Errors: ValidationFailed when the body as a whole is not a batch or holds no valid event,
-    PermissionRefused when every event names a foreign tenant.
+    PermissionRefused or NotFound when every event names a tenant that the caller cannot enter.
     """
     taken = _take_fast(body, admit, single=False) or _take_slow(body, admit)
     if not taken.events:
-        if all(item.foreign for item in taken.rejected):
-            raise PermissionRefused(taken.rejected[0].error)
+        refusal = taken.rejected[0].refusal
+        if refusal is not None and all(item.refusal for item in taken.rejected):
+            raise refusal
         raise _none_valid(taken.rejected)
     return taken
 
@@ -120,7 +126,7 @@ def _take_fast(body: bytes, admit: Admit, *, single: bool) -> Taken | None:
         if encode(events).count(b'":') + (0 if single else 1) != keys:
             return None
         return Taken(events, [_settle(event, admit) for event in events], [])
-    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError, PermissionRefused):
+    except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError, *REFUSALS):
         return None
 
 
@@ -139,8 +145,8 @@ def _take_slow(body: bytes, admit: Admit) -> Taken:
             tenant = _settle(event, admit)
         except Problem as problem:
             taken.rejected.append(Rejected(index, str(problem), item))
-        except PermissionRefused as refused:
-            taken.rejected.append(Rejected(index, refused.message, item, foreign=True))
+        except REFUSALS as refused:
+            taken.rejected.append(Rejected(index, refused.message, item, refused))
         else:
             taken.events.append(event)
             taken.tenants.append(tenant)
