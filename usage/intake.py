@@ -26,6 +26,8 @@ Admit = Callable[[str], Tenant]
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST: Final = datetime(2200, 1, 1, tzinfo=UTC)
+# Where the values of `metrics` lie in a batch: what is too deep there is too deep in a single event too.
+VALUE_DEPTH: Final = 4
 # What `admit` says of a tenant that the caller cannot enter.
 REFUSALS: Final = (PermissionRefused, NotFound)
 
@@ -221,7 +223,7 @@ def _check_numbers(name: str, values: dict[str, Any]) -> None:
         kind = type(value)
         if (kind is int and not -MAX_INT < value < MAX_INT) or kind is dict or kind is list:
             try:
-                check_value(value, depth=2)
+                check_value(value, VALUE_DEPTH)
             except ValueError as error:
                 raise Problem(f"{name}.{key}", str(error)) from error
 
