@@ -10,13 +10,22 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
+import msgspec
 import redis
 from django.conf import settings
 
 from accounts.redis_link import RedisAway, breaker, client, patient_client
+from accounts.wire import encode
 
 GROUP: Final = "writers"
 _local = threading.local()
+
+
+class _Id(msgspec.Struct):
+    event_id: str
+
+
+_ids = msgspec.json.Decoder(list[_Id])
 
 
 class Entry(NamedTuple):
@@ -153,16 +162,24 @@ def find(tenant_id: uuid.UUID, event_id: str, limit: int) -> bool | None:
     """Is an event still waiting? None when the queue is too deep to tell, or Redis is away."""
     if not breaker.closed:
         return None if settings.REDIS_URL else False
-    wanted = event_id.encode()
+    quoted = encode(event_id)
     try:
         entries: Any = client().xrevrange(settings.EVENT_STREAM, count=limit)
     except (redis.RedisError, OSError):
         breaker.trip()
         return None
     for _, fields in entries:
-        if fields.get(b"t") == tenant_id.bytes and wanted in fields.get(b"e", b""):
+        payload = fields.get(b"e", b"")
+        if fields.get(b"t") == tenant_id.bytes and quoted in payload and _holds(payload, event_id):
             return True
     return False if len(entries) < limit else None
+
+
+def _holds(payload: bytes, event_id: str) -> bool:
+    try:
+        return any(event.event_id == event_id for event in _ids.decode(payload))
+    except msgspec.MsgspecError:
+        return False
 
 
 def _plain(rows: list[Any]) -> list[tuple[str, dict[bytes, bytes]]]:
