@@ -122,7 +122,7 @@ class ActivityConsumer(AsyncWebsocketConsumer):
         principal = credential_principal(self._header("x-api-key"), authorization)
         if principal is not None:
             return principal
-        user = User.objects.filter(pk=self.scope["user"].pk, is_active=True).first()
+        user = User.objects.filter(pk=getattr(self.scope.get("user"), "pk", None), is_active=True).first()
         if user is None or not self._is_ours(self._header("origin")):
             raise AuthenticationRequired
         return user_principal(user)
