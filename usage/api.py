@@ -192,7 +192,9 @@ class DayOrMoment(serializers.Field[dt.datetime, str, str, str]):
         except ValueError:
             return serializers.DateTimeField(default_timezone=dt.UTC).to_internal_value(data)
         midnight = dt.datetime(day.year, day.month, day.day, tzinfo=dt.UTC)
-        return midnight + dt.timedelta(days=1) if self.end else midnight
+        if self.end and day < dt.date.max:
+            midnight += dt.timedelta(days=1)
+        return midnight
 
     def to_representation(self, value: dt.datetime) -> str:
         return value.isoformat()
