@@ -40,10 +40,12 @@ def batch_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
     statuses = _keep(groups)
     for tenant, events in groups:
         metrics.BATCHES.labels(tenant.slug).inc(len(events))
-    results = [
-        {"event_id": event.event_id, "status": statuses[tenant.pk, event.event_id or ""]}
-        for event, tenant in zip(taken.events, taken.tenants, strict=True)
-    ]
+    results = []
+    for event, tenant in zip(taken.events, taken.tenants, strict=True):
+        key = (tenant.pk, event.event_id or "")
+        results.append({"event_id": event.event_id, "status": statuses[key]})
+        if statuses[key] == "stored":  # the same id again in this batch is a duplicate
+            statuses[key] = "duplicate"
     failed = [{"index": r.index, "error": r.error, "event_data": r.event_data} for r in taken.rejected]
     return {
         "success": True,
