@@ -96,10 +96,14 @@ def check_value(value: Any, depth: int = 0) -> None:
         raise ValueError(f"a number has more than {MAX_DIGITS} digits")
 
 
-def decode(body: bytes, charset: str = "utf-8") -> Any:
-    """The value of a JSON body, or ValidationFailed with the reason."""
+def check_charset(charset: str) -> None:
     if charset.lower() not in {"utf-8", "utf8", "us-ascii", "ascii"}:
         raise ValidationFailed(f"The charset {charset[:40]!r} is not supported; send UTF-8.")
+
+
+def decode(body: bytes, charset: str = "utf-8") -> Any:
+    """The value of a JSON body, or ValidationFailed with the reason."""
+    check_charset(charset)
     try:
         value = json.loads(
             body.decode(),

@@ -6,6 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.http import parse_header_parameters
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -16,7 +17,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import PayloadTooLarge, UnsupportedMediaType
-from accounts.permissions import HasScope, IsSignedIn, principal_of
+from accounts.permissions import HasScope, IsSignedIn, named_tenant, principal_of
+from accounts.wire import check_charset
 from usage import lane, queries, services
 from usage.models import UsageEvent
 
@@ -276,9 +278,11 @@ class UsageListView(APIView):
 
 
 def read_body(request: Request) -> bytes:
-    """The raw body of a JSON request, bounded."""
-    if not lane.is_json(request.content_type or ""):
+    """The raw body of a JSON request in UTF-8, bounded."""
+    media_type, parameters = parse_header_parameters(request.content_type or "")
+    if not lane.is_json(media_type):
         raise UnsupportedMediaType("Send the events as application/json.")
+    check_charset(parameters.get("charset", "utf-8"))
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     body = request._request.read(limit + 1)
     if len(body) > limit:
