@@ -139,9 +139,11 @@ class _IngestView(APIView):
         return super().dispatch(request, *args, **kwargs)
 
     def accept(self, request: Request) -> Response:
-        body = read_body(request)
+        principal = principal_of(request)
+        if (name := named_tenant(request)) is not None:
+            principal = principal.enter(name)  # the events still name their own
         accept = services.batch_accept if self.batch else services.event_accept
-        return Response(accept(by=principal_of(request), body=body), status=202)
+        return Response(accept(by=principal, body=read_body(request)), status=202)
 
 
 class EventView(_IngestView):

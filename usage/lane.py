@@ -57,6 +57,7 @@ def is_for_lane(meta: Mapping[str, Any]) -> bool:
         and "charset" not in content_type.lower().replace("charset=utf-8", "")
         and meta.get("CONTENT_LENGTH", "").isdigit()
         and "HTTP_ORIGIN" not in meta
+        and not meta.get("QUERY_STRING")  # it may name a tenant, as the header may
         and "HTTP_X_TENANT_ID" not in meta
         and "problem" not in meta.get("HTTP_ACCEPT", "")
         and _key(meta)
