@@ -7,6 +7,7 @@ answer the same. Anything out of the ordinary (a browser's Origin, another crede
 type, a body of unknown length) goes to Django.
 """
 
+import hmac
 import time
 from collections.abc import Callable, Iterable, Mapping
 from http import HTTPStatus
@@ -55,7 +56,7 @@ def is_for_lane(meta: Mapping[str, Any]) -> bool:
         meta.get("REQUEST_METHOD") == "POST"
         and is_json(content_type)
         and "charset" not in content_type.lower().replace("charset=utf-8", "")
-        and meta.get("CONTENT_LENGTH", "").isdigit()
+        and meta.get("CONTENT_LENGTH", "").isdecimal()
         and "HTTP_ORIGIN" not in meta
         and not meta.get("QUERY_STRING")  # it may name a tenant, as the header may
         and "HTTP_X_TENANT_ID" not in meta
@@ -70,7 +71,8 @@ def _key(meta: Mapping[str, Any]) -> str:
         return str(key)
     kind, _, secret = str(meta.get("HTTP_AUTHORIZATION", "")).partition(" ")
     secret = secret.strip()
-    if kind.lower() != "bearer" or secret.count(".") == 2 or secret == settings.MASTER_TOKEN:
+    master = settings.MASTER_TOKEN.encode()
+    if kind.lower() != "bearer" or secret.count(".") == 2 or hmac.compare_digest(secret.encode(), master):
         return ""
     return secret
 
@@ -131,7 +133,8 @@ def in_front_of(
         except Exception:
             log.exception("unhandled", request_id=request_id)
             failure = AppError("Something went wrong on our side; the request id helps us find it.")
-            reply = Reply(500, {"Content-Type": "application/json"}, encode(failure.body(request_id)), "")
+            headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
+            reply = Reply(failure.status, headers, encode(failure.body(request_id)), "")
         finally:
             if connection.connection is not None:
                 connection.close()
