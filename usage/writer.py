@@ -186,7 +186,7 @@ def set_aside(entry_id: str, lot: ledger.Lot | None, payload: bytes, reason: str
     event_id = lot.rows[0].event_id if lot is not None and lot.rows else ""
     _, created = DeadLetter.objects.get_or_create(
         entry_id=entry_id,
-        event_id=event_id.replace("\x00", ""),
+        event_id=event_id.replace("\x00", "")[:255],
         defaults={
             "tenant_id": _known_tenant(lot),
             "payload": payload.decode("utf-8", "backslashreplace").replace("\x00", "\\u0000"),
