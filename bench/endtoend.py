@@ -1,0 +1,163 @@
+"""From the first request to the last commit: gateway, queue, two writers, PostgreSQL."""
+
+import http.client
+import json
+import statistics
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import psycopg
+import redis
+
+from bench.load import BATCH, COLUMNS, EVENT, body
+from bench.stack import KEY, Stack, fastapi, lane, running
+from tests.servers.process import free_port
+
+WRITERS: Final = 2
+SENDERS: Final = 2
+HEADERS: Final = {"Content-Type": "application/json", "X-API-Key": KEY}
+
+
+@dataclass(frozen=True, slots=True)
+class EndToEnd:
+    """Committed events per second until the queue was empty, and how late probes became visible."""
+
+    rate: float
+    lag_p50_ms: float
+    lag_p99_ms: float
+
+
+def end_to_end(stack: Stack, *, ours: bool, events: int) -> EndToEnd:
+    """Send `events` in batches of 1000 with ids of their own, and wait until all are in the table."""
+    port = free_port()
+    stream = "skyledger:events" if ours else "reference:events"
+    client = redis.Redis.from_url(stack.redis.url)
+    client.xgroup_create(stream, "writers" if ours else "reference", id="0", mkstream=True)
+    command = ["manage.py", "write_events"] if ours else ["-m", "bench.reference.consumer"]
+    web = (lane if ours else fastapi)(stack, port)
+    writers = [stack.process(*command) for _ in range(WRITERS)]
+    with running(web, *writers), psycopg.connect(stack.postgres.url, autocommit=True) as connection:
+        _wait(lambda: _consumers(client, stream) == WRITERS)
+        before = _count(connection)
+        done = threading.Event()
+        with ThreadPoolExecutor(1) as prober:
+            lags = prober.submit(_probe, port, stack, done)
+            started = time.perf_counter()
+            _send(port, events // BATCH)
+            _wait(lambda: client.xlen(stream) == 0)
+            seconds = time.perf_counter() - started
+            done.set()
+            probes = lags.result()
+        stored = _count(connection) - before
+        if stored != events + len(probes):
+            raise SystemExit(f"{events + len(probes)} events were accepted and {stored} stored.")
+        connection.execute("TRUNCATE usage_usageevent")
+    stack.empty_redis()
+    cuts = statistics.quantiles(probes, n=100) if len(probes) > 1 else [0.0] * 99
+    return EndToEnd(stored / seconds, cuts[49] * 1000, cuts[98] * 1000)
+
+
+def _consumers(client: "redis.Redis", stream: str) -> int:
+    groups: Any = client.xinfo_groups(stream)
+    return int(groups[0]["consumers"])
+
+
+def _wait(condition: Callable[[], bool], seconds: float = 120) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise SystemExit("The bench waited two minutes for the writers.")
+        time.sleep(0.02)
+
+
+def _count(connection: "psycopg.Connection[tuple[int]]") -> int:
+    row = connection.execute("SELECT count(*) FROM usage_usageevent").fetchone()
+    return row[0] if row else 0
+
+
+def _send(port: int, batches: int) -> None:
+    """wrk repeats one body; here each event has an id of its own, as a client's has."""
+    halves = [str(batches // SENDERS)] * SENDERS
+    senders = [subprocess.Popen([sys.executable, "-m", "bench.endtoend", str(port), half]) for half in halves]
+    if any(sender.wait() for sender in senders):
+        raise SystemExit("A sender failed.")
+
+
+def send_batches(port: int, batches: int) -> None:
+    """Post batches over two connections; the ids are made before the clock matters."""
+    template = body(batch=True).replace('{"tenant_id"', '{"event_id":"%s","tenant_id"')
+    prefix = uuid.uuid4().hex[:12]
+
+    def work(worker: int) -> None:
+        connection = http.client.HTTPConnection("127.0.0.1", port)
+        for number in range(worker, batches, 2):
+            start = f"{number:08d}-"
+            ids = tuple(f"{start}{prefix}-{index:06d}" for index in range(BATCH))
+            connection.request("POST", "/api/v1/events/batch", (template % ids).encode(), HEADERS)
+            answer = connection.getresponse()
+            answer.read()
+            if answer.status != 202:
+                raise SystemExit(f"A batch was answered {answer.status}.")
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(work, range(2)))
+
+
+def _probe(port: int, stack: Stack, done: threading.Event) -> list[float]:
+    """Seconds from the answer to one event until a reader sees it, again and again."""
+    lags = []
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    with psycopg.connect(stack.postgres.url, autocommit=True) as reader:
+        while not done.is_set():
+            event_id = str(uuid.uuid4())
+            connection.request("POST", "/api/v1/events", json.dumps({**EVENT, "event_id": event_id}), HEADERS)
+            connection.getresponse().read()
+            answered = time.perf_counter()
+            query = "SELECT 1 FROM usage_usageevent WHERE tenant_id = %s AND event_id = %s"
+            while reader.execute(query, [stack.tenant_id, event_id]).fetchone() is None:
+                time.sleep(0.005)
+            lags.append(time.perf_counter() - answered)
+            time.sleep(0.05)
+    return lags
+
+
+def copy_rate(stack: Stack, batches: int = 100) -> float:
+    """Rows per second of plain COPY into the same table, 1000 a transaction, from ready text."""
+    now = datetime.now(UTC).isoformat()
+    documents = [json.dumps(EVENT.get(name, {})) for name in ("metrics", "billing_info", "tags", "metadata")]
+    texts = [
+        EVENT[name] for name in ("timestamp", "user_id", "service_type", "service_provider", "event_type")
+    ]
+    blocks = []
+    for _ in range(batches):
+        rows = [
+            "\t".join(
+                [str(uuid.uuid4()), stack.tenant_id, str(uuid.uuid4()), *texts, *documents, "", "", now]
+            )
+            for _ in range(BATCH)
+        ]
+        blocks.append("\n".join(rows) + "\n")
+    with psycopg.connect(stack.postgres.url) as connection:
+        started = time.perf_counter()
+        for block in blocks:
+            with (
+                connection.cursor() as cursor,
+                cursor.copy(f"COPY usage_usageevent ({COLUMNS}) FROM STDIN") as copy,
+            ):
+                copy.write(block)
+            connection.commit()
+        seconds = time.perf_counter() - started
+        connection.execute("TRUNCATE usage_usageevent")
+    return batches * BATCH / seconds
+
+
+if __name__ == "__main__":
+    send_batches(int(sys.argv[1]), int(sys.argv[2]))
