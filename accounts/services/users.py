@@ -111,9 +111,9 @@ def user_activate(*, by: Principal, user: User) -> User:
 def require_manager(*, by: Principal, user: User) -> None:
     """403 unless the person is the caller's to manage.
 
-    Everybody manages themself, and the platform everybody. A tenant's admins manage those who belong to their tenant alone:
-    whoever also works elsewhere, or for the platform, could otherwise be locked out or taken over
-    from here. Owners are managed by owners.
+    Everybody manages themself, and the platform everybody. A tenant's admins manage those who belong
+    to their tenant alone: whoever also works elsewhere, or for the platform, could otherwise be locked
+    out or taken over from here. Owners are managed by owners.
     """
     if by.platform or _is_self(by, user):
         return

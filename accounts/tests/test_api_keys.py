@@ -1,4 +1,4 @@
-"""API keys over HTTP: given out, shown once, rotated with an overlap, revoked, never stronger than their maker."""
+"""API keys over HTTP: shown once, rotated with an overlap, revoked, never stronger than their maker."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta

@@ -91,8 +91,12 @@ def test_activity_is_read_on_from_where_one_stopped(
     entry = first["items"][0]
     assert entry.pop("ts").endswith("Z")
     assert entry == {
-        "seq": 1, "type": "test.deed", "actor": "system", "payload": {"n": 1}, "organization_id": str(acme.pk),
-    }  # fmt: skip
+        "seq": 1,
+        "type": "test.deed",
+        "actor": "system",
+        "payload": {"n": 1},
+        "organization_id": str(acme.pk),
+    }
     rest = client.get("/activity?since=2&limit=1000").json()
     assert ([item["seq"] for item in rest["items"]], rest["next_since"], rest["has_more"]) == (
         [3, 4, 5],

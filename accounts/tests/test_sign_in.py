@@ -140,8 +140,12 @@ def test_registration_opens_an_account_without_power(client_for: Client, db: Non
     assert answer.status_code == 201
     user = User.objects.get()
     assert answer.json() == {
-        "id": str(user.pk), "email": "new@example.com", "username": "New.Person", "role": "user", "is_active": True,
-    }  # fmt: skip
+        "id": str(user.pk),
+        "email": "new@example.com",
+        "username": "New.Person",
+        "role": "user",
+        "is_active": True,
+    }
     assert (user.is_staff, user.is_superuser, user.email_verified) == (False, False, False)
     assert not user.memberships.exists()
 

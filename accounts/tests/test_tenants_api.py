@@ -179,9 +179,8 @@ def test_personal_tokens_end_with_the_role_that_carried_them(
     client_for: Client, owner: User, member: User, acme: Tenant, rival: Tenant, committed: Any
 ) -> None:
     Membership.objects.create(tenant=rival, user=member, role="member")
-    strong, weak, elsewhere = (
-        make_key(acme, "write", user=member), make_key(acme, "read", user=member), make_key(rival, "write", user=member)
-    )  # fmt: skip
+    strong, weak = make_key(acme, "write", user=member), make_key(acme, "read", user=member)
+    elsewhere = make_key(rival, "write", user=member)
 
     def alive() -> list[bool]:
         return [client_for(text).get("/auth/me").status_code == 200 for _, text in (strong, weak, elsewhere)]
