@@ -48,6 +48,7 @@ ADMIN_EMAIL_DOMAINS: list[str] = [d.lower() for d in env.list("ADMIN_EMAIL_DOMAI
 ALLOW_PUBLIC_REGISTRATION: bool = env.bool("ALLOW_PUBLIC_REGISTRATION", default=not STRICT)
 
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Addresses or networks of the proxies in front; only they may name the client in X-Forwarded-For.
 TRUSTED_PROXIES: list[str] = env.list("TRUSTED_PROXIES", default=[])

@@ -1,0 +1,197 @@
+"""The whole platform in one process, as a real process with real sockets."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import requests
+from django.conf import settings
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import connect
+
+ROOT = Path(settings.BASE_DIR)
+DEMO = {"X-API-Key": "dev-key-12345"}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+class Box:
+    """`manage.py serve` with a directory of its own."""
+
+    def __init__(self, directory: Path, **environment: str) -> None:
+        self.port = free_port()
+        self.base = f"http://127.0.0.1:{self.port}"
+        self.log = directory / "serve.log"
+        self.environment = {
+            **os.environ,
+            "ENVIRONMENT": "development",
+            "VAR_DIR": str(directory),
+            "DATABASE_URL": f"sqlite:///{directory}/one.sqlite3",
+            "REDIS_URL": "",
+            "PORT": str(self.port),
+            **environment,
+        }
+
+    def start(self) -> "Box":
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve"],
+                cwd=ROOT,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        self.wait_for(lambda: "is ready" in self.log.read_text(), seconds=60)
+        return self
+
+    def wait_for(self, condition: Callable[[], Any], seconds: float = 20) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert self.process.poll() is None, self.log.read_text()
+            assert time.monotonic() < deadline, self.log.read_text()
+            time.sleep(0.05)
+
+    def end(self, by: signal.Signals = signal.SIGTERM) -> int:
+        self.process.send_signal(by)
+        return self.process.wait(15)
+
+    def get(self, path: str, **headers: str) -> requests.Response:
+        return requests.get(f"{self.base}{path}", headers=headers, timeout=5)
+
+    def stream(self, organization: str, query: str = "", **kwargs: Any) -> Any:
+        return connect(f"ws://127.0.0.1:{self.port}/ws/activity-stream/{organization}{query}", **kwargs)
+
+    def do_something(self) -> str:
+        """Something that the tenant's people can see: a new key. Returns its name."""
+        name = f"key {time.monotonic()}"
+        answer = requests.post(
+            f"{self.base}/api/v1/api-keys", json={"name": name, "scopes": ["read"]}, headers=DEMO, timeout=5
+        )
+        assert answer.status_code == 201, answer.text
+        return name
+
+
+@pytest.fixture(scope="module", params=["embedded", pytest.param("full", marks=pytest.mark.full)])
+def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
+    directory = tmp_path_factory.mktemp("box")
+    servers = {} if request.param == "embedded" else fresh_servers()
+    running = Box(directory, **servers).start()
+    yield running
+    if running.process.poll() is None:
+        assert running.end() == 0, running.log.read_text()
+
+
+def fresh_servers() -> dict[str, str]:
+    """A new database in the test run's PostgreSQL, and a database of its Redis that no test uses."""
+    url = os.environ["DATABASE_URL"]
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS skyledger_box WITH (FORCE)")
+        connection.execute("CREATE DATABASE skyledger_box")
+    redis = os.environ["REDIS_URL"].rpartition("/")[0] + "/15"
+    return {"DATABASE_URL": url.rpartition("/")[0] + "/skyledger_box", "REDIS_URL": redis}
+
+
+def receive(stream: Any) -> dict[str, Any]:
+    message: dict[str, Any] = json.loads(stream.recv(timeout=5))
+    return message
+
+
+def test_one_process_answers_for_everything(box: Box) -> None:
+    assert box.get("/health").json()["services"]["database"] == "up"
+    assert box.get("/ready").json()["overall"] is True
+    assert "swagger-ui" in box.get("/docs").text
+    assert box.get("/static/config/swagger.js").status_code == 200
+    assert box.get("/ws/activity-stream/dev").json()["close_codes"]["1008"]
+
+
+def test_a_task_runs_without_a_worker_process(box: Box) -> None:
+    """The heartbeat is queued like any task, run by the worker thread, and read from the cache."""
+
+    def celery() -> str:
+        found = {c["name"]: c["status"] for c in box.get("/status").json()["components"]}
+        return str(found["celery"])
+
+    box.wait_for(lambda: celery() == "healthy")
+
+
+def test_the_stream_tells_what_happens(box: Box) -> None:
+    with box.stream("dev", additional_headers=DEMO) as stream:
+        hello = receive(stream)
+        assert hello["type"] == "connected"
+        assert hello["organization_id"] == "dev"
+        assert set(hello) == {"type", "organization_id", "user_id", "role", "ts", "last_seq"}
+        box.do_something()
+        event = receive(stream)
+    assert event["type"] == "api_key.created"
+    assert event["seq"] == hello["last_seq"] + 1
+    assert set(event) == {"type", "organization_id", "ts", "seq", "payload"}
+
+
+def test_what_was_missed_is_replayed(box: Box) -> None:
+    with box.stream("dev", additional_headers=DEMO) as stream:
+        before = receive(stream)["last_seq"]
+    box.do_something()
+    box.do_something()
+    with box.stream("dev", f"?since={before}", additional_headers=DEMO) as stream:
+        assert receive(stream)["last_seq"] == before + 2
+        assert [receive(stream)["seq"] for _ in range(2)] == [before + 1, before + 2]
+
+
+@pytest.mark.parametrize(
+    ("query", "options"),
+    [
+        ("?token=dev-key-12345", {}),
+        ("", {"additional_headers": {"Authorization": "Bearer dev-key-12345"}}),
+        ("", {"subprotocols": ["bearer", "dev-key-12345"]}),
+    ],
+)
+def test_a_credential_may_come_in_three_ways(box: Box, query: str, options: dict[str, Any]) -> None:
+    with box.stream("dev", query, **options) as stream:
+        assert receive(stream)["type"] == "connected"
+        assert stream.subprotocol == ("bearer" if "subprotocols" in options else None)
+    assert "dev-key-12345" not in box.log.read_text().partition("Ctrl-C")[2]
+
+
+@pytest.mark.parametrize(
+    ("organization", "options"),
+    [
+        ("dev", {}),
+        ("dev", {"additional_headers": {"Authorization": "Bearer wrong-key-1"}}),
+        ("dev", {"additional_headers": {"Authorization": "Bearer a.b.c"}}),
+        ("demo-tenant", {"additional_headers": DEMO}),
+        ("no-such-tenant", {"additional_headers": DEMO}),
+        ("dev", {"additional_headers": DEMO, "origin": "https://evil.example"}),
+    ],
+)
+def test_strangers_are_shown_out(box: Box, organization: str, options: dict[str, Any]) -> None:
+    with box.stream(organization, **options) as stream, pytest.raises(ConnectionClosed) as closed:
+        stream.recv(timeout=5)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1008
+
+
+def test_it_ends_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
+    box = Box(tmp_path).start()
+    name = box.do_something()
+    second = subprocess.run(
+        [sys.executable, "manage.py", "serve"], cwd=ROOT, env=box.environment, capture_output=True, text=True
+    )
+    assert second.returncode == 1
+    assert f"Cannot listen on 127.0.0.1:{box.port}: Address already in use" in second.stderr
+    assert box.end(signal.SIGINT) == 0
+    assert "Traceback" not in box.log.read_text()
+    box.start()
+    assert name in box.get("/api/v1/api-keys", **DEMO).text
+    assert box.end() == 0
