@@ -92,6 +92,19 @@ def api_key_rotate(
 
 
 @transaction.atomic
+def api_key_update(*, by: Principal, key: ApiKey, name: str, rate_limit: int | None) -> ApiKey:
+    """Rename a key or set its own limit, requests per minute; the limit is the platform's to set (403)."""
+    before = {"name": [key.name, name], "rate_limit": [key.rate_limit, rate_limit]}
+    if rate_limit != key.rate_limit and not by.platform:
+        raise PermissionRefused("Only platform administrators set a key's rate limit.")
+    key.name, key.rate_limit = name, rate_limit
+    key.save(update_fields=["name", "rate_limit"])
+    deed(by=by, action="api_key.updated", tenant=key.tenant, subject=key, changes=before)
+    transaction.on_commit(lambda: keyring.forget(key.pk))
+    return key
+
+
+@transaction.atomic
 def api_key_revoke(*, by: Principal, key: ApiKey) -> None:
     """End a key now. Ending it twice is no error and leaves the first time of its end."""
     ended = ApiKey.objects.for_tenant(key.tenant).filter(pk=key.pk, revoked_at=None)

@@ -109,15 +109,21 @@ def _renew(claims: Token) -> TokenPair | None:
     link = row.first()
     if user is None or link is None:
         return None
-    if fresh and user.is_active:
+    if fresh and user.is_active and claims.get("pwd") == _password_mark(user):
         return _mint(user, link.family, link.expires_at)
     if _end(family=link.family):
-        audit(by=user_principal(user), action="session.replayed", subject=user)
+        action = "session.ended" if fresh else "session.replayed"
+        audit(by=user_principal(user), action=action, subject=user)
     return None
 
 
 def _end(*, family: UUID) -> int:
     return RefreshToken.objects.filter(family=family, revoked_at=None).update(revoked_at=timezone.now())
+
+
+def _password_mark(user: User) -> str:
+    """Changes with the password, wherever it is changed: the admin's own page and the command line, too."""
+    return user.get_session_auth_hash()[:16]
 
 
 def _claims(token: str) -> Token:
@@ -135,5 +141,6 @@ def _mint(user: User, family: UUID, expires_at: datetime) -> TokenPair:
     refresh = RefreshJWT()
     refresh["sub"] = str(user.pk)
     refresh["jti"] = str(row.pk)
+    refresh["pwd"] = _password_mark(user)
     refresh["exp"] = int(expires_at.timestamp())
     return TokenPair(user, access=str(AccessToken.for_user(user)), refresh=str(refresh))

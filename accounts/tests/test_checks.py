@@ -47,7 +47,7 @@ def test_sound_settings_pass() -> None:
         ("OIDC_ISSUERS", [{"issuer": "http://id.example.com", "audience": "us"}], "E004"),
         ("OIDC_ISSUERS", [{"issuer": "https://id.example.com"}], "E004"),
         ("OIDC_ISSUERS", [{"issuer": "https://id.example.com", "audience": ""}], "E004"),
-        ("OIDC_ISSUERS", [{"issuer": "https://i.example", "audience": "us", "jwks_uri": "http://i.example"}], "E004"),
+        ("OIDC_ISSUERS", [{"issuer": "https://i.test", "audience": "us", "jwks_uri": "http://x"}], "E004"),
         ("OIDC_ISSUERS", [{"issuer": "https://i.example", "audience": "us", "secret": "x"}], "E004"),
         ("OIDC_ISSUERS", ["https://id.example.com"], "E004"),
         ("TRUSTED_PROXIES", ["0.0.0.0/0"], "E005"),

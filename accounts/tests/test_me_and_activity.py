@@ -66,7 +66,7 @@ def test_only_the_platform_hears_the_admin_ping(
     "headers",
     [{}, {"HTTP_AUTHORIZATION": "Bearer"}, {"HTTP_AUTHORIZATION": "Basic eDp5"}, {"HTTP_X_API_KEY": ""}],
 )
-def test_no_credential_is_401_and_says_so(db: None, headers: dict[str, str]) -> None:
+def test_no_credential_is_401_and_says_so(db: None, headers: dict[str, Any]) -> None:
     answer = APIClient(**headers).get("/auth/me")
     assert answer.status_code == 401
     assert answer.json()["error"] == "authentication_required"

@@ -138,6 +138,13 @@ def test_a_new_password_ends_every_sign_in(pair: TokenPair) -> None:
     assert refresh(pair.refresh).status_code == 401
 
 
+def test_a_password_set_on_the_command_line_ends_every_sign_in(pair: TokenPair) -> None:
+    pair.user.set_password("another fine password")
+    pair.user.save()
+    assert refresh(pair.refresh).status_code == 401
+    assert not AuditEntry.objects.filter(action="session.replayed").exists()
+
+
 def forged(**changes: Any) -> str:
     config = settings.SIMPLE_JWT
     claims = {**AccessToken().payload, "sub": "00000000-0000-0000-0000-000000000000", **changes}
@@ -149,7 +156,7 @@ def test_only_our_own_access_tokens_are_good(member: User, pair: TokenPair) -> N
     good = {"sub": str(member.pk)}
     head, body, _ = forged(**good).split(".")
     wrong_key = jwt.encode({**good, "exp": 2**33}, "k" * 64, algorithm="HS256")
-    unsigned = jwt.encode({**AccessToken().payload, **good}, None, algorithm="none")
+    unsigned = jwt.encode({**AccessToken().payload, **good}, "", algorithm="none")
     bad = {
         "foreign audience": forged(**good, aud="other"),
         "foreign issuer": forged(**good, iss="other"),

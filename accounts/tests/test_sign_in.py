@@ -114,7 +114,7 @@ def test_sign_in_attempts_are_limited_per_address_and_account(
 ) -> None:
     settings.RATE_LIMIT_SIGN_IN = 3
 
-    def attempt(name: str, **headers: str) -> Any:
+    def attempt(name: str, **headers: Any) -> Any:
         body = {"username": name, "password": "wrong password"}
         return client_for(None).post("/token", body, format="json", **headers)
 

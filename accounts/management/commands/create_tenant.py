@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.epilog = (
             "Examples:\n"
             "  manage.py create_tenant acme --name 'Acme Ltd'\n"
-            "  manage.py create_tenant acme --currency EUR --timezone Europe/Berlin --owner ada@acme.example\n"
+            "  manage.py create_tenant acme --currency EUR --timezone Europe/Berlin --owner ada@acme.test\n"
             "  manage.py create_tenant acme --json | jq -r .id\n"
         )
         parser.add_argument("slug", help="short name in addresses and headers: letters, digits, hyphens")

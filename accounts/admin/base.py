@@ -1,0 +1,98 @@
+"""What the pages of the back office are built on."""
+
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.db import transaction
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.response import TemplateResponse
+
+from accounts.errors import AppError
+from accounts.models import Tenant, User
+from accounts.principals import Principal, user_principal
+
+MOST = 100  # rows of one confirmed action
+
+if TYPE_CHECKING:
+    Page = admin.ModelAdmin[Any]
+else:
+    Page = admin.ModelAdmin
+
+
+def caller(request: HttpRequest, tenant: Tenant | None = None) -> Principal:
+    """Whoever sits at the back office, as the services know them."""
+    assert isinstance(request.user, User)  # noqa: S101  (the admin site lets nobody else in)
+    principal = user_principal(request.user)
+    return principal if tenant is None else principal.enter(str(tenant.pk))
+
+
+class ServiceAdmin(Page):
+    """Writes by services: a refusal of theirs is a message, and nothing is written."""
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except AppError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+    def changed(self, form: "ModelForm[Any]") -> dict[str, Any]:
+        return {name: form.cleaned_data[name] for name in form.changed_data}
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """What a ledger rests on is never deleted, only ended."""
+        return False
+
+
+class ReadOnlyAdmin(Page):
+    """For what is written by the platform alone."""
+
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+def confirmed(
+    page: Page,
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    *,
+    action: str,
+    title: str,
+    verb: Callable[[Any], object],
+) -> HttpResponse | None:
+    """Ask, and on "yes" do `verb` to each row; all of them or none."""
+    chosen: Iterable[Any] = list(rows[: MOST + 1])
+    if len(list(chosen)) > MOST:
+        page.message_user(request, f"Choose at most {MOST} at a time.", messages.ERROR)
+        return None
+    if request.POST.get("confirmed") != "yes":
+        context = {
+            **page.admin_site.each_context(request),
+            "title": title,
+            "rows": chosen,
+            "action": action,
+            "opts": page.opts,
+            "checkbox": ACTION_CHECKBOX_NAME,
+        }
+        return TemplateResponse(request, "admin/accounts/confirm.html", context)
+    try:
+        with transaction.atomic():
+            for row in chosen:
+                verb(row)
+    except AppError as error:
+        page.message_user(request, f"Nothing was done. {error.message}", messages.ERROR)
+    else:
+        page.message_user(request, f"{title}: done.", messages.SUCCESS)
+    return None

@@ -1,0 +1,37 @@
+"""Tenants."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.forms import ModelForm
+from django.http import HttpRequest
+
+from accounts.admin.base import ServiceAdmin, caller
+from accounts.models import Tenant
+from accounts.services.tenants import tenant_create, tenant_update
+
+
+@admin.register(Tenant)
+class TenantAdmin(ServiceAdmin):
+    list_display = ("slug", "name", "currency", "timezone", "rate_limit", "is_active", "created_at")
+    list_filter = ("is_active", "currency")
+    search_fields = ("slug", "name", "contact_email")
+    date_hierarchy = "created_at"
+    readonly_fields = ("id", "created_at", "updated_at")
+    fieldsets = (
+        (None, {"fields": ("slug", "name", "contact_email", "is_active")}),
+        ("Defaults", {"fields": ("timezone", "currency")}),
+        ("Limits and browsers", {"fields": ("rate_limit", "cors_origins")}),
+        ("Times", {"fields": ("created_at", "updated_at", "id")}),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """The slug is in the clients' settings: it is chosen once."""
+        return ("slug", *self.readonly_fields) if obj else self.readonly_fields
+
+    def save_model(self, request: HttpRequest, obj: Tenant, form: "ModelForm[Any]", change: bool) -> None:
+        by = caller(request)
+        if change:
+            tenant_update(by=by, tenant=obj, changes=self.changed(form))
+        else:
+            obj.pk = tenant_create(by=by, **form.cleaned_data).pk
