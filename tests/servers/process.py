@@ -95,6 +95,11 @@ class Server(ABC):
             raise ServerError(f"{self.name} is not running.")
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """False also when it ended by itself; `kill` then clears up after it."""
+        return self._process is not None and self._process.poll() is None
+
     def start(self) -> Self:
         """Start and return once it answers, or raise ServerError with the end of its log."""
         if self._process is not None:

@@ -61,7 +61,8 @@ class Redis(Server):
 
     def _answers(self) -> bool:
         try:
-            return bool(self.version)
+            with redis.Redis.from_url(self.url, socket_timeout=5, socket_connect_timeout=5) as client:
+                return bool(client.ping())
         except redis.ConnectionError:  # also: it is still loading its data
             return False
 
