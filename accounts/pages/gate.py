@@ -60,7 +60,7 @@ def tenant_page(scope: str = Scope.READ) -> Callable[[Page[P]], View[P]]:
         def view(
             request: HttpRequest, person: Principal, /, *args: P.args, **kwargs: P.kwargs
         ) -> HttpResponse:
-            principal = _inside(request, person)
+            principal = inside(request, person)
             if principal is None:
                 return redirect("console:tenants")
             principal.require(scope)
@@ -70,6 +70,15 @@ def tenant_page(scope: str = Scope.READ) -> Callable[[Page[P]], View[P]]:
         return view
 
     return decorate
+
+
+def inside(request: HttpRequest, person: Principal) -> Principal | None:
+    """The person in the tenant that they chose, or in their only one; None when they have to choose."""
+    try:
+        return person.enter(request.session.get(TENANT))
+    except (ValidationFailed, PermissionRefused, NotFound):
+        request.session.pop(TENANT, None)
+        return None
 
 
 def show(
@@ -87,15 +96,6 @@ def error_page(request: HttpRequest, error: AppError) -> HttpResponse:
     for name, value in error.headers.items():
         response.headers[name] = value
     return response
-
-
-def _inside(request: HttpRequest, person: Principal) -> Principal | None:
-    """The person in the tenant that they chose, or in their only one; None when they have to choose."""
-    try:
-        return person.enter(request.session.get(TENANT))
-    except (ValidationFailed, PermissionRefused, NotFound):
-        request.session.pop(TENANT, None)
-        return None
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
-from accounts.pages.gate import show, signed_in_page
+from accounts.pages.gate import inside, show, signed_in_page
 from accounts.principals import Principal
 from accounts.services.users import user_update
 
@@ -40,4 +40,4 @@ def profile(request: HttpRequest, person: Principal) -> HttpResponse:
         user_update(by=person, user=user, changes=form.cleaned_data)
         messages.success(request, "Your profile is saved.")
         return redirect("console:profile")
-    return show(request, "accounts/profile.html", person, form=form)
+    return show(request, "accounts/profile.html", inside(request, person) or person, form=form)

@@ -25,7 +25,7 @@ def test_a_new_key_is_shown_once_with_a_call_that_uses_it(acme: Tenant, owner: U
     text = text_in(html)
     key = ApiKey.objects.get()
     principal = keyring.principal(text)
-    assert (principal.tenant, principal.scopes, key.created_by) == (acme, {"ingest"}, owner)
+    assert (principal.tenant, principal.scopes, key.created_by) == (acme, frozenset({"ingest"}), owner)
     assert key.expires_at is not None
     assert timedelta(days=29, hours=23) < key.expires_at - timezone.now() <= timedelta(days=30)
     assert f"X-API-Key: {text}" in html

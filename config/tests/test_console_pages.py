@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from django.urls import get_resolver
+from django.utils import timezone
 
 from accounts.models import Membership, Tenant, User
 from tests.browser import Page, browser
@@ -29,8 +30,10 @@ def test_every_page_is_listed_here() -> None:
 
 @pytest.mark.parametrize("path", PAGES)
 def test_pages_open_for_every_role_with_one_heading_and_nothing_inline(
-    request: pytest.FixtureRequest, path: str
+    request: pytest.FixtureRequest, acme: Tenant, path: str
 ) -> None:
+    make_key(acme, "read")
+    UsageEvent.objects.create(tenant=acme, event_id="e", timestamp=timezone.now(), service_type="compute")
     for user in people(request, "owner", "admin_user", "member", "viewer"):
         response = browser(user).get(f"/console{path}")
         page = Page(response)
