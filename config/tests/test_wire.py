@@ -44,7 +44,7 @@ BOMB = b"[" * 100_000
     ],
 )
 def test_what_is_refused_and_why(body: bytes, reason: str) -> None:
-    with pytest.raises(ValidationFailed, match="^Invalid JSON") as refused:
+    with pytest.raises(ValidationFailed, match=r"^Invalid JSON") as refused:
         decode(body)
     assert reason in refused.value.message
     assert len(refused.value.message) < 300
@@ -91,15 +91,11 @@ def test_what_is_encoded_decodes_to_itself(value: Any) -> None:
 def test_any_bytes_are_read_or_refused(body: bytes) -> None:
     try:
         value = decode(body)
-    except ValidationFailed as refused:
-        assert refused.message
-    else:
-        assert decode(encode(value)) == value
+    except ValidationFailed:
+        return
+    assert decode(encode(value)) == value
 
 
-@given(st.recursive(st.integers() | st.text(max_size=5), lambda i: st.lists(i, max_size=3), max_leaves=10))
+@given(st.recursive(st.integers(-(10**37), 10**37) | texts, lambda i: st.lists(i, max_size=3), max_leaves=10))
 def test_what_json_itself_writes_is_read(value: Any) -> None:
-    try:
-        assert decode(json.dumps(value).encode()) == value
-    except ValidationFailed as refused:
-        assert any(word in refused.message for word in ("digits", "NUL", "surrogate"))
+    assert decode(json.dumps(value).encode()) == value

@@ -1,0 +1,116 @@
+"""Every metric of the older service is there and really recorded."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.test import Client
+from prometheus_client.parser import text_string_to_metric_families
+from rest_framework.test import APIClient
+
+from config import exposition
+from usage.queue import QueueState
+from usage.tests.documents import batch, event
+
+pytestmark = pytest.mark.django_db
+
+
+def scrape() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:
+    text = Client().get("/metrics").content.decode()
+    return {
+        (sample.name, frozenset(sample.labels.items())): sample.value
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+    }
+
+
+@pytest.fixture
+def grown() -> Callable[..., float]:
+    """How much a sample has grown since the test began."""
+    before = scrape()
+
+    def growth(name: str, **labels: str) -> float:
+        sample = (name, frozenset(labels.items()))
+        return scrape()[sample] - before.get(sample, 0)
+
+    return growth
+
+
+def test_calls_and_queries_are_counted(
+    grown: Callable[..., float], key: Callable[..., str], client_for: Callable[..., APIClient]
+) -> None:
+    for _ in range(3):
+        assert client_for(key("read")).get("/api/v1/usage").status_code == 200
+    route = {"endpoint": "/api/v1/usage"}
+    call = {"method": "GET", "tenant_id": "acme", **route}
+    assert grown("api_requests_total", status_code="200", **call) == 3
+    assert grown("api_request_duration_seconds_count", **call) == 3
+    assert grown("query_requests_total", **route) == 3
+    assert grown("query_duration_seconds_count", **route) == 3
+    assert grown("database_query_duration_seconds_count", operation="select") >= 3
+
+
+def test_refusals_are_counted(grown: Callable[..., float]) -> None:
+    assert Client().get("/api/v1/usage", headers={"X-API-Key": "no-such-key"}).status_code == 401
+    assert grown("authentication_failures_total", endpoint="/api/v1/usage") == 1
+
+
+def test_calls_over_the_limit_are_counted(
+    grown: Callable[..., float], key: Callable[..., str], client_for: Callable[..., APIClient], settings: Any
+) -> None:
+    settings.RATE_LIMIT_API_KEY = 1
+    caller = client_for(key("read"))
+    assert [caller.get("/api/v1/usage").status_code for _ in range(2)] == [200, 429]
+    assert grown("rate_limit_exceeded_total", endpoint="/api/v1/usage") == 1
+
+
+def test_a_caller_cannot_invent_labels() -> None:
+    Client().generic("BREW", "/no/such/path")
+    labels = [labels for name, labels in scrape() if name == "api_requests_total"]
+    assert (
+        frozenset({"method": "other", "endpoint": "unknown", "status_code": "404", "tenant_id": ""}.items())
+        in labels
+    )
+    assert not any("no/such" in value or "BREW" in value for label in labels for _, value in label)
+
+
+def test_the_queue_is_measured_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exposition, "queue_state", lambda: QueueState(42, 7.5, True))
+    found = scrape()
+    assert found["redis_queue_size", frozenset()] == 42
+    assert found["event_queue_oldest_seconds", frozenset()] == 7.5
+    assert found["database_connections_active", frozenset()] >= 1
+
+
+def test_what_nobody_can_measure_hides_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken() -> None:
+        raise ConnectionError
+
+    monkeypatch.setattr(exposition, "queue_state", broken)
+    found = scrape()
+    assert found["redis_queue_size", frozenset()] != found["redis_queue_size", frozenset()]  # NaN
+    assert found["database_connections_active", frozenset()] >= 1
+
+
+def test_stored_events_are_counted(
+    grown: Callable[..., float],
+    key: Callable[..., str],
+    client_for: Callable[..., APIClient],
+    settings: Any,
+) -> None:
+    settings.REDIS_URL = ""  # where Redis carries the events, their writer counts them
+    llm = event(
+        service_type="llm_service",
+        event_type="completion",
+        metrics={"model": "m1", "input_tokens": 10, "output_tokens": 5, "total_tokens": 15},
+        billing_info={"total_cost": "0.25", "currency": "USD"},
+    )
+    answer = client_for(key("ingest")).post("/api/v1/events/batch", batch(llm, event()))
+    assert answer.status_code == 202, answer.content
+    acme = {"tenant_id": "acme"}
+    assert grown("events_processed_total", service_type="llm_service", event_type="completion", **acme) == 1
+    assert grown("events_processed_total", service_type="compute", event_type="hours", **acme) == 1
+    assert grown("batch_events_processed_total", **acme) == 2
+    assert grown("event_processing_duration_seconds_count") >= 0
+    assert grown("total_tokens_processed_total", **acme) == 15
+    assert grown("total_cost_usd_total", **acme) == 0.25
