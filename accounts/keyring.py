@@ -27,7 +27,8 @@ from accounts.redis_link import breaker, client
 
 CACHE_SECONDS: Final = 10.0
 STALE_SECONDS: Final = 900.0
-RETRY_SECONDS: Final = 2.0  # how long a stale answer serves before the database is asked again
+RETRY_SECONDS: Final = 2.0  # how long known keys serve before a database that was away is asked again
+ASK_SECONDS: Final = 10.0  # longer than a database that is away keeps the caller who asks waiting
 LAST_USED_EVERY: Final = timedelta(minutes=1)
 MAX_CACHED: Final = 10_000
 REVOKED_KEY: Final = "skyledger:revoked-key:"
@@ -65,6 +66,7 @@ class Keyring:
     def __init__(self) -> None:
         self._known: dict[bytes, Entry] = {}
         self._lock = threading.Lock()
+        self._away_until = 0.0
 
     def principal(self, key: str) -> Principal:
         """The caller behind a key, or InvalidApiKey."""
@@ -84,25 +86,41 @@ class Keyring:
     def clear(self) -> None:
         with self._lock:
             self._known = {}
+            self._away_until = 0.0
 
     def _refresh(self, digest: bytes, key: str, old: Entry | None) -> Entry:
+        """Read the key again. While the database is away one caller asks now and then, and only they wait."""
         now = time.monotonic()
-        try:
-            found = load(key)
-        except DatabaseError:
-            if old is None or now - old.loaded_at > STALE_SECONDS or _was_revoked(old.principal):
-                raise
-            entry = dataclasses.replace(old, fresh_until=now + RETRY_SECONDS)
+        if old is not None and now < self._away_until and _is_good(old, now):
+            entry = dataclasses.replace(old, fresh_until=min(now + RETRY_SECONDS, self._away_until))
         else:
-            if found is None:
-                self._known.pop(digest, None)
-                raise InvalidApiKey
-            entry = Entry(found, loaded_at=now, fresh_until=now + CACHE_SECONDS)
+            entry = self._ask(digest, key, old, now)
         with self._lock:
             if len(self._known) >= MAX_CACHED:
                 self._known = {}
             self._known[digest] = entry
         return entry
+
+    def _ask(self, digest: bytes, key: str, old: Entry | None, now: float) -> Entry:
+        if self._away_until:
+            self._away_until = now + ASK_SECONDS
+        try:
+            found = load(key)
+        except DatabaseError:
+            self._away_until = time.monotonic() + RETRY_SECONDS
+            if old is None or not _is_good(old, now):
+                raise
+            return dataclasses.replace(old, fresh_until=self._away_until)
+        self._away_until = 0.0
+        if found is None:
+            self._known.pop(digest, None)
+            raise InvalidApiKey
+        return Entry(found, loaded_at=now, fresh_until=now + CACHE_SECONDS)
+
+
+def _is_good(entry: Entry, now: float) -> bool:
+    """May a key be used that the database cannot be asked for?"""
+    return now - entry.loaded_at <= STALE_SECONDS and not _was_revoked(entry.principal)
 
 
 def load(key: str) -> Principal | None:

@@ -148,6 +148,33 @@ def test_a_known_key_outlives_the_database_for_a_while(acme: Tenant, clock: Cloc
 
 
 @pytest.mark.full
+def test_a_database_that_is_away_is_asked_by_one_caller_now_and_then(
+    acme: Tenant, clock: Clock, monkeypatch: Any
+) -> None:
+    keys = [make_key(acme, "read")[1] for _ in range(2)]
+    for text in keys:
+        keyring.principal(text)
+    asked = []
+
+    def gone(key: str) -> None:
+        asked.append(key)
+        clock.now += 5  # as long as a connection is waited for
+        keyring.principal(keys[1])
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(module, "load", gone)
+    keyring._away_until = clock.now
+    clock.now += module.CACHE_SECONDS + 1
+    keyring.principal(keys[0])
+    assert asked == [keys[0]]
+    keyring.principal(keys[1])
+    assert asked == [keys[0]]
+    clock.now += module.RETRY_SECONDS + 0.1
+    keyring.principal(keys[0])
+    assert asked == [keys[0]] * 2
+
+
+@pytest.mark.full
 def test_a_revoked_key_does_not_outlive_the_database(acme: Tenant, clock: Clock, away: Any) -> None:
     row, text = make_key(acme, "read")
     keyring.principal(text)
