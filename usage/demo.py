@@ -37,7 +37,7 @@ def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> 
     Their ids are always the same, so that a second call adds none.
     """
     now = (now or datetime.now(UTC)).replace(microsecond=0)
-    return len(store([Lot(tenant.pk, now, list(_rows(tenant.slug, count, now)))]))
+    return len(store([Lot(str(tenant.pk), now, list(_rows(tenant.slug, count, now)))]))
 
 
 def _rows(slug: str, count: int, now: datetime) -> Iterator[Row]:

@@ -230,7 +230,7 @@ def _check_numbers(name: str, values: dict[str, Any]) -> None:
 
 def by_tenant(taken: Taken) -> Iterator[tuple[Tenant, list[Event]]]:
     """The events of each tenant; nearly always there is one."""
-    groups: dict[Any, tuple[Tenant, list[Event]]] = {}
+    groups: dict[str, tuple[Tenant, list[Event]]] = {}
     for event, tenant in zip(taken.events, taken.tenants, strict=True):
-        groups.setdefault(tenant.pk, (tenant, []))[1].append(event)
+        groups.setdefault(tenant.slug, (tenant, []))[1].append(event)
     yield from groups.values()

@@ -5,7 +5,6 @@ from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
-from uuid import UUID
 
 import msgspec
 from prometheus_client import Counter, Histogram
@@ -44,7 +43,7 @@ _seen: set[tuple[str, str, str]] = set()
 
 
 @lru_cache(maxsize=10_000)
-def tenant_label(tenant_id: UUID) -> str:
+def tenant_label(tenant_id: str) -> str:
     return Tenant.objects.values_list("slug", flat=True).get(pk=tenant_id)
 
 
@@ -92,7 +91,7 @@ def _tokens_of(row: Row) -> int:
 
 
 def _cost_of(row: Row) -> Decimal:
-    """What the sender says in USD; anything else, negative and absurd amounts included, is no running total."""
+    """What the sender says in USD; anything else, negative or absurd amounts too, is no running total."""
     try:
         found = _billing.decode(row.billing_info)
         amount = Decimal(str(found.total_cost or 0))

@@ -1,7 +1,6 @@
 """Verbs on usage events: accept them, replay what was set aside."""
 
 import functools
-import uuid
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -18,8 +17,6 @@ from accounts.wire import encode
 from usage import intake, ledger, metrics, queue
 from usage.models import DeadLetter
 
-Statuses = dict[tuple[uuid.UUID, str], str]
-
 
 def event_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
     """Accept the one event of a request body; returns the contract's answer.
@@ -28,7 +25,7 @@ def event_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
     Errors: ValidationFailed, PermissionRefused; DatabaseError when nothing could keep it.
     """
     event, tenant = intake.take_one(body, _gate(by))
-    status = _keep([(tenant, [event])])[tenant.pk, event.event_id or ""]
+    status = _status(_keep([(tenant, [event])]), tenant, event)
     message = "Event received and queued for processing" if status == "queued" else f"Event {status}"
     return {"success": True, "event_id": event.event_id, "message": message, "status": status}
 
@@ -37,15 +34,13 @@ def batch_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
     """Accept a batch of 1 to MAX_BATCH_SIZE events; a bad one never takes a good one down."""
     taken = intake.take_batch(body, _gate(by))
     groups = list(intake.by_tenant(taken))
-    statuses = _keep(groups)
+    new = _keep(groups)
     for tenant, events in groups:
         metrics.BATCHES.labels(tenant.slug).inc(len(events))
-    results = []
-    for event, tenant in zip(taken.events, taken.tenants, strict=True):
-        key = (tenant.pk, event.event_id or "")
-        results.append({"event_id": event.event_id, "status": statuses[key]})
-        if statuses[key] == "stored":  # the same id again in this batch is a duplicate
-            statuses[key] = "duplicate"
+    results = [
+        {"event_id": event.event_id, "status": _status(new, tenant, event)}
+        for event, tenant in zip(taken.events, taken.tenants, strict=True)
+    ]
     failed = [{"index": r.index, "error": r.error, "event_data": r.event_data} for r in taken.rejected]
     return {
         "success": True,
@@ -77,7 +72,7 @@ def _replay(letter: DeadLetter, by: Principal) -> bool:
             open_letters = DeadLetter.objects.filter(pk=letter.pk, status=DeadLetter.Status.DEAD)
             if not open_letters.update(status=DeadLetter.Status.REPLAYED, replayed_at=timezone.now()):
                 return False
-            ledger.store([ledger.Lot(letter.tenant_id, letter.created_at, rows)])
+            ledger.store([ledger.Lot(str(letter.tenant_id), letter.created_at, rows)])
             audit(by=by, action="dead_letter.replayed", tenant=letter.tenant, subject=letter)
     except (ValueError, msgspec.MsgspecError, *ledger.REFUSALS) as error:
         DeadLetter.objects.filter(pk=letter.pk).update(reason=str(error)[:2000])
@@ -97,24 +92,27 @@ def _gate(by: Principal) -> Callable[[str], Tenant]:
     return admit
 
 
-def _keep(groups: list[tuple[Tenant, list[intake.Event]]]) -> Statuses:
-    """Queue the events, or store them at once while Redis is away."""
-    payloads = [(tenant.pk, events, encode(events)) for tenant, events in groups]
+def _keep(groups: list[tuple[Tenant, list[intake.Event]]]) -> set[ledger.Key] | None:
+    """Queue the events; while Redis is away store them at once, and give the keys that were new."""
+    payloads = [(tenant.pk, len(events), encode(events)) for tenant, events in groups]
     try:
-        queue.append((tenant_id, len(events), payload) for tenant_id, events, payload in payloads)
+        queue.append(payloads)
     except RedisAway:
-        return _store_now(payloads)
-    return {(tenant_id, e.event_id or ""): "queued" for tenant_id, events, _ in payloads for e in events}
+        now = datetime.now(UTC)
+        lots = [ledger.Lot(str(tenant_id), now, ledger.read_rows(body)) for tenant_id, _, body in payloads]
+        new = ledger.store(lots)
+        metrics.FALLBACKS.inc()
+        metrics.observe_stored(lots, new)
+        return new
+    return None
 
 
-def _store_now(payloads: list[tuple[uuid.UUID, list[intake.Event], bytes]]) -> Statuses:
-    now = datetime.now(UTC)
-    lots = [ledger.Lot(tenant_id, now, ledger.read_rows(payload)) for tenant_id, _, payload in payloads]
-    new = ledger.store(lots)
-    metrics.FALLBACKS.inc()
-    metrics.observe_stored(lots, new)
-    return {
-        (lot.tenant_id, row.event_id): "stored" if (lot.tenant_id, row.event_id) in new else "duplicate"
-        for lot in lots
-        for row in lot.rows
-    }
+def _status(new: set[ledger.Key] | None, tenant: Tenant, event: intake.Event) -> str:
+    """How one event was kept; the same id again in a batch finds its key taken and is a duplicate."""
+    if new is None:
+        return "queued"
+    key = (str(tenant.pk), event.event_id or "")
+    if key not in new:
+        return "duplicate"
+    new.remove(key)
+    return "stored"

@@ -125,7 +125,7 @@ def apply(entries: list[RawEntry]) -> None:
         try:
             entry = queue.parse(entry_id, fields)
             items.append(
-                (entry, ledger.Lot(entry.tenant_id, entry.accepted_at, ledger.read_rows(entry.payload)))
+                (entry, ledger.Lot(str(entry.tenant_id), entry.accepted_at, ledger.read_rows(entry.payload)))
             )
         except NOT_ENTRIES as error:
             set_aside(entry_id, None, fields.get(b"e", b""), f"The entry cannot be read: {error}")
