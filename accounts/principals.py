@@ -51,7 +51,7 @@ class Principal:
 
     def require(self, scope: str) -> None:
         if not self.allows(scope):
-            raise PermissionRefused(f"This needs the scope {scope!r}, which the credential does not have.")
+            raise PermissionRefused(f"This needs the scope '{scope}', which the credential does not have.")
 
     @property
     def home(self) -> Tenant:
