@@ -1,0 +1,55 @@
+"""Fixtures of the usage tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.conf import settings
+from django.http import HttpResponse
+from rest_framework.test import APIClient
+
+from accounts.models import Tenant
+from usage import queue, writer
+from usage.models import UsageEvent
+from usage.tests.documents import as_bytes
+
+Post = Callable[..., HttpResponse]
+
+
+@pytest.fixture
+def post(client_for: Callable[..., APIClient]) -> Post:
+    """`post(who, document)`: events as JSON; `path`, `content_type` and headers may differ."""
+
+    def send(
+        who: Any,
+        document: Any,
+        *,
+        path: str = "/api/v1/events",
+        content_type: str = "application/json",
+        **headers: str,
+    ) -> HttpResponse:
+        body = document if isinstance(document, bytes) else as_bytes(document)
+        return client_for(who, **headers).post(path, data=body, content_type=content_type)
+
+    return send
+
+
+@pytest.fixture
+def stored() -> Callable[[Tenant], list[UsageEvent]]:
+    """`stored(tenant)`: what its ledger holds once the queue is empty, in the order of acceptance."""
+
+    def events(tenant: Tenant) -> list[UsageEvent]:
+        drain()
+        return list(UsageEvent.objects.for_tenant(tenant).order_by("received_at", "id"))
+
+    return events
+
+
+def drain() -> None:
+    """Do the event writer's work in this thread; without Redis there is none."""
+    if not settings.REDIS_URL:
+        return
+    queue.ensure_group()
+    while entries := queue.read("test", 1000, block_ms=1):
+        writer.apply(entries)
+        queue.done([entry_id for entry_id, _ in entries])
