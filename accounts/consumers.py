@@ -122,7 +122,8 @@ class ActivityConsumer(AsyncWebsocketConsumer):
         principal = credential_principal(self._header("x-api-key"), authorization)
         if principal is not None:
             return principal
-        user = User.objects.filter(pk=getattr(self.scope.get("user"), "pk", None), is_active=True).first()
+        signed_in: Any = self.scope.get("user")
+        user = User.objects.filter(pk=signed_in.pk, is_active=True).first() if signed_in else None
         if user is None or not self._is_ours(self._header("origin")):
             raise AuthenticationRequired
         return user_principal(user)

@@ -23,6 +23,16 @@ class LineLogger:
     log = debug = info = warning = error = critical = exception = msg
 
 
+class LineHandler(logging.Handler):
+    """The same for what others log through the logging module."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+        except Exception:  # logging's own way: a line that cannot be written must not stop the work
+            self.handleError(record)
+
+
 def _json(event: Any, **_: Any) -> str:
     return msgspec.json.encode(event, enc_hook=str).decode()
 
@@ -56,7 +66,7 @@ LOGGING: dict[str, Any] = {
             "processors": [structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_final],
         }
     },
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "structured"}},
+    "handlers": {"console": {"()": LineHandler, "formatter": "structured"}},
     "root": {"handlers": ["console"], "level": LOG_LEVEL},
     "loggers": {
         "django": {"level": LOG_LEVEL, "handlers": [], "propagate": True},

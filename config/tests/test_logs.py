@@ -1,13 +1,10 @@
 """One line for each call, who called, and never a secret."""
 
 import json
-import logging
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-import structlog
 from django.test import Client
 from rest_framework.test import APIClient
 
@@ -21,13 +18,8 @@ KEY = "sky_abcdefghijkl_0123456789abcdefghijklmnopqrstuv01234567"
 
 
 @pytest.fixture
-def lines(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Callable[[], list[dict[str, Any]]]:
+def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any]]]:
     """What is written to standard error from now on, line by line."""
-    for handler in logging.getLogger().handlers:
-        if isinstance(handler.formatter, structlog.stdlib.ProcessorFormatter):
-            monkeypatch.setattr(handler, "stream", sys.stderr)
     return lambda: [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
