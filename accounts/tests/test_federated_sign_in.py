@@ -23,6 +23,7 @@ Sign = Callable[..., Any]
 def issuer(settings: Any) -> Iterator[LocalIssuer]:
     local = LocalIssuer()
     settings.OIDC_ISSUERS = [local.config()]
+    oidc.key_set.cache_clear()  # an earlier issuer may have had the same port
     yield local
     local.close()
 
