@@ -1,0 +1,63 @@
+"""One stack for all fault tests, mended before each; what each of them saw is told at the end."""
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import pytest
+
+from tests.faults.checks import assert_kept, describe
+from tests.faults.load import Load
+from tests.faults.stack import Stack, eventually
+
+SEEN: Final = pytest.StashKey[list[str]]()
+
+
+@pytest.fixture(scope="session")
+def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("var"))
+    try:
+        stack.start()
+        yield stack
+    finally:
+        stack.close()
+
+
+@pytest.fixture
+def stack(whole_stack: Stack) -> Stack:
+    """Redis, PostgreSQL, a web process and two writers, all at work."""
+    whole_stack.heal()
+    return whole_stack
+
+
+@pytest.fixture
+def seed() -> str:
+    """Begins the event ids of a test and decides what its producers send; FAULT_SEED repeats one."""
+    return os.environ.get("FAULT_SEED") or secrets.token_hex(4)
+
+
+@pytest.fixture
+def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Adds a line to the end of the run."""
+    seen = request.config.stash.setdefault(SEEN, [])
+    return lambda line: seen.append(f"{request.node.name}: {line}")
+
+
+@pytest.fixture
+def assert_nothing_lost(stack: Stack, tell: Callable[[str], None]) -> Callable[[Load], None]:
+    """Once the writers have caught up: what was acked is stored, once and as sent, and nothing waits."""
+
+    def check(load: Load) -> None:
+        caught_up = eventually(lambda: stack.waiting() == (0, 0))
+        stored = stack.stored(load.name)
+        tell(describe(load, stored))
+        assert_kept(load, stored)
+        assert caught_up, f"{stack.waiting()} entries still wait or are in hand"
+
+    return check
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    for line in config.stash.get(SEEN, []):
+        terminalreporter.write_line(line)

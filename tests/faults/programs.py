@@ -1,0 +1,91 @@
+"""The platform's own processes, started, killed and frozen like the servers that they use."""
+
+import http.client
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from signal import SIGTERM
+from typing import Any, Final
+
+import redis
+
+from tests.servers import Server
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+GRANIAN: Final = ("--interface", "wsgi", "--workers", "2", "--blocking-threads", "2", "--no-access-log")
+
+
+class Program(Server):
+    """A Python program of the repository; `environment` is all that it gets."""
+
+    stop_signal = SIGTERM
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        assignments = [f"{name}={value}" for name, value in environment.items()]
+        super().__init__(prefix=("env", f"--chdir={ROOT}", "PYTHONUNBUFFERED=1", *assignments))
+        self.var = Path(environment["VAR_DIR"])
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def version(self) -> str:
+        return f"Python {sys.version.split()[0]}"
+
+
+class Web(Program):
+    """Production's web process."""
+
+    name = "web"
+
+    def _command(self) -> Sequence[str]:
+        granian = (sys.executable, "-m", "granian", *GRANIAN, "--port", str(self.port))
+        return [*granian, "config.wsgi:application"]
+
+    def _answers(self) -> bool:
+        try:
+            return bool(self.get("/health"))
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def get(self, path: str, key: str = "") -> Any:
+        """The JSON answer of a path; its status is not looked at."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request("GET", path, headers={"X-API-Key": key} if key else {})
+            return json.loads(connection.getresponse().read())
+        finally:
+            connection.close()
+
+
+class OneProcess(Web):
+    """The whole platform in one process, on SQLite."""
+
+    name = "one-process"
+
+    def _command(self) -> Sequence[str]:
+        uvicorn = (sys.executable, "-m", "uvicorn", "--port", str(self.port), "--log-level", "warning")
+        return [*uvicorn, "config.asgi:application"]
+
+
+class Writer(Program):
+    """An event writer; it runs once the stream's group lists it."""
+
+    name = "writer"
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__(environment)
+        self._stream = environment["EVENT_STREAM"]
+        self._redis = redis.Redis.from_url(environment["REDIS_URL"])
+
+    def _command(self) -> Sequence[str]:
+        return [sys.executable, "manage.py", "write_events"]
+
+    def _answers(self) -> bool:
+        try:
+            consumers: Any = self._redis.xinfo_consumers(self._stream, "writers")
+        except redis.RedisError:
+            return False
+        return any(f"-{self.pid}-".encode() in consumer["name"] for consumer in consumers)

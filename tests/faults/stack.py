@@ -1,0 +1,143 @@
+"""Production's processes on servers of their own, which a fault test may hurt."""
+
+import os
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+import psycopg
+import redis
+
+from tests.faults.load import Load
+from tests.faults.programs import ROOT, Web, Writer
+from tests.servers import Postgres, Redis
+
+SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "2"))
+DEADLINE_SECONDS: Final = 90.0
+CLAIM_SECONDS: Final = 1.0
+KEYS: Final = {tenant: secrets.token_hex(16) for tenant in ("acme", "rival")}
+SETTINGS: Final = {
+    "ENVIRONMENT": "test",
+    "SECRET_KEY": secrets.token_urlsafe(48),
+    "API_KEYS": ",".join(f"{key}:{tenant}:write" for tenant, key in KEYS.items()),
+    "LOG_LEVEL": "WARNING",
+    # Counted in full, but out of reach.
+    "RATE_LIMIT_API_KEY": "1000000000",
+    "RATE_LIMIT_TENANT": "1000000000",
+}
+SETUP: Final = """
+from django.core.management import call_command
+from accounts.services.keys import api_keys_seed
+call_command("migrate", verbosity=0)
+api_keys_seed()
+"""
+SLOW: Final = """
+CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$;
+CREATE TRIGGER slow AFTER INSERT ON usage_usageevent EXECUTE FUNCTION slow()
+"""
+
+
+def rounds(least: int) -> Iterator[int]:
+    """Count up as long as the load is to last, but at least so often."""
+    end = time.monotonic() + SECONDS
+    number = 0
+    while number < least or time.monotonic() < end:
+        yield number
+        number += 1
+
+
+def eventually(condition: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> bool:
+    """Ask until it is true; False when it has not become true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def manage(environment: dict[str, str], code: str) -> str:
+    """What a piece of code prints that runs inside Django."""
+    command = [sys.executable, "manage.py", "shell", "-v0", "-c", code]
+    inherited = {"PATH": os.environ["PATH"]}
+    done = subprocess.run(
+        command, cwd=ROOT, env={**inherited, **environment}, check=True, stdout=subprocess.PIPE, text=True
+    )
+    return done.stdout.strip()
+
+
+class Stack:
+    """Redis with AOF, PostgreSQL with fsync, a web process and two writers, with two tenants."""
+
+    def __init__(self, var: Path) -> None:
+        self.redis = Redis(appendonly=True)
+        self.postgres = Postgres()
+        self.environment = {
+            **SETTINGS,
+            "DATABASE_URL": self.postgres.url,
+            "REDIS_URL": self.redis.url,
+            "VAR_DIR": str(var),
+            "EVENT_STREAM": "faults:events",
+            "EVENT_CLAIM_SECONDS": str(CLAIM_SECONDS),
+        }
+        self.web = Web(self.environment)
+        self.writers = [Writer(self.environment) for _ in range(2)]
+        self.stream = redis.Redis.from_url(self.redis.url)
+
+    def start(self) -> None:
+        self.redis.start()
+        self.postgres.start()
+        manage(self.environment, SETUP)
+        self.heal()
+
+    def heal(self) -> None:
+        """Whatever the last test left behind, everything runs again."""
+        for server in (self.redis, self.postgres, self.web, *self.writers):
+            if server.running:
+                server.resume()
+            else:
+                server.kill()
+                server.start()
+
+    def close(self) -> None:
+        for server in (*self.writers, self.web, self.postgres, self.redis):
+            server.close()
+
+    def load(self, seed: str) -> Load:
+        return Load(self.web.port, KEYS, seed)
+
+    def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
+        with psycopg.connect(self.postgres.url) as connection:
+            cursor = connection.execute(statement, values or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def waiting(self) -> tuple[int, int]:
+        """Entries in the stream, and those of them that are in a writer's hands."""
+        name = self.environment["EVENT_STREAM"]
+        depth: Any = self.stream.xlen(name)
+        pending: Any = self.stream.xpending(name, "writers")
+        return depth, pending["pending"]
+
+    def stored(self, name: str) -> list[tuple[str, str, Decimal]]:
+        """(tenant, event id, amount) of each row in the ledger whose event id begins so."""
+        return self.sql(
+            "SELECT t.slug, e.event_id, (e.metrics->>'amount')::numeric FROM usage_usageevent e"
+            " JOIN accounts_tenant t ON t.id = e.tenant_id WHERE starts_with(e.event_id, %s)",
+            name,
+        )
+
+    @contextmanager
+    def slow_inserts(self, seconds: float = 0.1) -> Iterator[None]:
+        """Each insert takes a while, so that faults come in the middle of transactions."""
+        self.sql(SLOW.format(seconds=seconds))
+        try:
+            yield
+        finally:
+            self.sql("DROP FUNCTION slow CASCADE")

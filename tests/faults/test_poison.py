@@ -1,0 +1,52 @@
+"""What the database refuses is set aside alone, and can be replayed once the cause is gone."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.faults.load import Load
+from tests.faults.stack import KEYS, Stack, eventually, manage
+
+pytestmark = [pytest.mark.full, pytest.mark.faults]
+
+Check = Callable[[Load], None]
+REPLAY = """
+from accounts.principals import SYSTEM
+from usage.models import DeadLetter
+from usage.services import dead_letters_replay
+ids = DeadLetter.objects.filter(event_id="{event_id}").values_list("pk", flat=True)
+print(dead_letters_replay(ids=list(ids), by=SYSTEM))
+"""
+
+
+def test_an_event_that_the_database_refuses_is_set_aside_alone(
+    stack: Stack, seed: str, assert_nothing_lost: Check
+) -> None:
+    poison = f"{seed}-acme-0-7"
+    stack.sql(f"ALTER TABLE usage_usageevent ADD CONSTRAINT no_poison CHECK (event_id <> '{poison}')")
+    try:
+        with stack.load(seed) as load:
+            assert eventually(lambda: ("acme", poison) in load.acked)
+            assert eventually(
+                lambda: bool(stack.sql("SELECT id FROM usage_deadletter WHERE event_id = %s", poison))
+            )
+        assert eventually(lambda: stack.waiting() == (0, 0))
+        assert load.acked - {row[:2] for row in stack.stored(seed)} == {("acme", poison)}
+        found = stack.web.get(f"/api/v1/events/{poison}", KEYS["acme"])
+        assert (found["status"], "no_poison" in found["reason"]) == ("rejected", True)
+    finally:
+        stack.sql("ALTER TABLE usage_usageevent DROP CONSTRAINT no_poison")
+    assert manage(stack.environment, REPLAY.format(event_id=poison)) == "1"
+    assert_nothing_lost(load)
+
+
+def test_an_entry_that_nobody_can_read_stops_nobody(
+    stack: Stack, seed: str, assert_nothing_lost: Check
+) -> None:
+    unreadable: Any = stack.stream.xadd(stack.environment["EVENT_STREAM"], {"e": f"{seed}: not an event"})
+    with stack.load(seed) as load:
+        assert eventually(lambda: len(load.acked) > 50)
+    assert_nothing_lost(load)
+    letters = stack.sql("SELECT payload FROM usage_deadletter WHERE entry_id = %s", unreadable.decode())
+    assert letters == [(f"{seed}: not an event",)]

@@ -1,0 +1,68 @@
+"""Redis and PostgreSQL that are killed, frozen or away cost time, not events."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.faults.load import Load
+from tests.faults.stack import KEYS, SECONDS, Stack, eventually, rounds
+
+pytestmark = [pytest.mark.full, pytest.mark.faults]
+
+Check = Callable[[Load], None]
+BOUNDED_SECONDS = 10.0
+
+
+def test_redis_killed_and_started_again(stack: Stack, seed: str, assert_nothing_lost: Check) -> None:
+    with stack.load(seed) as load:
+        for _ in rounds(2):
+            time.sleep(0.5)
+            stack.redis.kill()
+            time.sleep(0.2)
+            stack.redis.start()
+    assert_nothing_lost(load)
+    assert load.answers["queued"] > 0
+
+
+def test_postgresql_killed_and_started_again(stack: Stack, seed: str, assert_nothing_lost: Check) -> None:
+    with stack.slow_inserts(), stack.load(seed) as load:
+        for _ in rounds(2):
+            time.sleep(0.7)
+            stack.postgres.kill()
+            stack.postgres.start()
+    assert_nothing_lost(load)
+
+
+def test_a_frozen_redis_delays_nobody_for_long(stack: Stack, seed: str, assert_nothing_lost: Check) -> None:
+    with stack.load(seed) as load:
+        time.sleep(0.3)
+        stack.redis.pause()
+        time.sleep(1.5)
+        stack.redis.resume()
+        frozen = load.answers
+        assert eventually(lambda: load.answers["queued"] > frozen["queued"] + 20)
+    assert_nothing_lost(load)
+    assert frozen["stored"] > 0
+    assert load.slowest < BOUNDED_SECONDS
+
+
+def test_without_postgresql_events_are_still_accepted(
+    stack: Stack, seed: str, assert_nothing_lost: Check
+) -> None:
+    with stack.load(seed) as load:
+        time.sleep(1.0)  # both web workers get to know the keys
+        stack.postgres.stop()
+        before = load.answers["queued"]
+        time.sleep(SECONDS)
+        assert eventually(lambda: load.answers["queued"] > before + 100)
+        health = stack.web.get("/health")
+        assert health["status"] != "healthy"
+        assert health["services"]["database"] == "down"
+        assert health["services"]["redis"] == "up"
+        stack.postgres.start()
+        assert eventually(lambda: stack.web.get("/health")["services"]["database"] == "up")
+    assert_nothing_lost(load)
+    assert load.slowest < BOUNDED_SECONDS
+    last = max(event_id for tenant, event_id in load.acked if tenant == "acme")
+    assert stack.web.get(f"/api/v1/events/{last}", KEYS["acme"])["status"] == "stored"
