@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import islice
 from typing import Any, Final
 
 import msgspec
@@ -14,6 +15,7 @@ from usage.ledger import Lot, Row, store
 
 SEED: Final = 20
 DAYS: Final = 30
+LOT: Final = 250
 HOURS: Final = (1, 1, 1, 1, 1, 2, 4, 8, 16, 22, 24, 22, 15, 20, 24, 23, 19, 12, 7, 5, 4, 3, 2, 1)
 WEEKEND: Final = 0.25
 PEOPLE: Final = ("anna.berg", "jonas.weber", "lea.novak", "marco.rossi", "nightly-batch", "support-bot")
@@ -31,13 +33,16 @@ MODELS: Final = {
 }
 
 
-def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> int:
-    """Store `count` events of the last 30 days up to `now`; how many were not there before.
+def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> Iterator[tuple[int, int]]:
+    """Store `count` events of the last 30 days up to `now`, a lot at a time.
 
-    Their ids are always the same, so that a second call adds none.
+    Yields of each lot how many events it held and how many of them were not there before: none on a
+    second call, because their ids are always the same.
     """
     now = (now or datetime.now(UTC)).replace(microsecond=0)
-    return len(store([Lot(str(tenant.pk), now, list(_rows(tenant.slug, count, now)))]))
+    rows = _rows(tenant.slug, count, now)
+    while lot := list(islice(rows, LOT)):
+        yield len(lot), len(store([Lot(str(tenant.pk), now, lot)]))
 
 
 def _rows(slug: str, count: int, now: datetime) -> Iterator[Row]:

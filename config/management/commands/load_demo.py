@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE, demo_accounts_load
+from accounts.models import Tenant
 from usage.demo import events_store
 
 EVENTS: Final = {"demo-tenant": 2000, "dev": 60}  # test-tenant stays empty: the first run is to be seen
@@ -30,9 +31,22 @@ class Command(BaseCommand):
                 f" (this is {settings.ENVIRONMENT})."
             )
         tenants = demo_accounts_load()
-        added = sum(events_store(tenant=tenants[slug], count=count) for slug, count in EVENTS.items())
+        added = self._events(tenants)
         if options["verbosity"]:
             self._report(added)
+
+    def _events(self, tenants: dict[str, Tenant]) -> int:
+        """Store the events, with a bar on a terminal; how many were added."""
+        done, added, total = 0, 0, sum(EVENTS.values())
+        for slug, count in EVENTS.items():
+            for held, new in events_store(tenant=tenants[slug], count=count):
+                done, added = done + held, added + new
+                if self.stderr.isatty():
+                    bar = "#" * (30 * done // total)
+                    self.stderr.write(f"\rUsage events [{bar:<30}] {done}/{total}", ending="")
+        if self.stderr.isatty():
+            self.stderr.write("")
+        return added
 
     def _report(self, added: int) -> None:
         self.stdout.write(self.style.SUCCESS(f"Demo data is in place; {added} events were added."))
