@@ -195,3 +195,27 @@ def test_it_ends_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
     box.start()
     assert name in box.get("/api/v1/api-keys", **DEMO).text
     assert box.end() == 0
+
+
+def signed_in(box: Box) -> str:
+    """The session cookie of the demo owner, as a browser gets it at the console's form."""
+    browser = requests.Session()
+    form = f"{box.base}/console/sign-in"
+    browser.get(form, timeout=5)
+    fields = {"account": "owner@example.com", "password": "demo12345"}
+    fields["csrfmiddlewaretoken"] = browser.cookies["csrftoken"]
+    browser.post(form, data=fields, headers={"Referer": form}, timeout=5)
+    return f"sessionid={browser.cookies['sessionid']}"
+
+
+def test_a_browser_listens_with_its_session_from_our_own_pages_only(box: Box) -> None:
+    cookie = {"Cookie": signed_in(box)}
+    with box.stream("demo-tenant", additional_headers=cookie, origin=box.base) as stream:
+        hello = receive(stream)
+    assert (hello["type"], hello["role"]) == ("connected", "owner")
+    for origin in (None, "https://evil.example"):
+        with box.stream("demo-tenant", additional_headers=cookie, origin=origin) as stream:
+            with pytest.raises(ConnectionClosed) as closed:
+                stream.recv(timeout=5)
+            assert closed.value.rcvd is not None
+            assert closed.value.rcvd.code == 1008
