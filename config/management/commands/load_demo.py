@@ -41,11 +41,11 @@ class Command(BaseCommand):
         for slug, count in EVENTS.items():
             for held, new in events_store(tenant=tenants[slug], count=count):
                 done, added = done + held, added + new
-                if self.stderr.isatty():
+                if self.stdout.isatty():
                     bar = "#" * (30 * done // total)
-                    self.stderr.write(f"\rUsage events [{bar:<30}] {done}/{total}", ending="")
-        if self.stderr.isatty():
-            self.stderr.write("")
+                    self.stdout.write(f"\rUsage events [{bar:<30}] {done}/{total}", ending="")
+        if self.stdout.isatty():
+            self.stdout.write("")
         return added
 
     def _report(self, added: int) -> None:
