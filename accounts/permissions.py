@@ -6,7 +6,7 @@ from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
 from accounts.authentication import bind_to_log
-from accounts.errors import AuthenticationRequired, PermissionRefused, ValidationFailed
+from accounts.errors import AuthenticationRequired, PermissionRefused
 from accounts.models import Scope
 from accounts.principals import Principal, is_named
 
@@ -19,14 +19,20 @@ def principal_of(request: Request) -> Principal:
     return request.auth
 
 
-def named_tenant(request: Request, view: Any = None) -> str | None:
-    """The tenant that a request names by header, query or path; all that are given must agree."""
+def tenant_names(request: Request, view: Any = None) -> list[str]:
+    """What the request calls its tenant by header, query and path."""
     names = [request.headers.get("X-Tenant-ID"), *(request.query_params.get(p) for p in TENANT_PARAMETERS)]
     names += [getattr(view, "kwargs", {}).get(p) for p in TENANT_PARAMETERS]
-    given = list(dict.fromkeys(name for name in names if name))
-    if len(given) > 1:
-        raise ValidationFailed.field("tenant_id", f"two tenants are named: {given[0]!r} and {given[1]!r}.")
-    return given[0] if given else None
+    return [str(name) for name in names if name]
+
+
+def entered(request: Request, view: Any = None) -> Principal:
+    """The caller inside the tenant that the request names; every name given must be that one's."""
+    names = tenant_names(request, view)
+    principal = principal_of(request).enter(names[0] if names else None)
+    if not all(is_named(principal.home, name) for name in names):
+        raise PermissionRefused("The request names two tenants.")
+    return principal
 
 
 def refuse_other_tenant(principal: Principal, name: Any) -> None:
@@ -43,7 +49,7 @@ class HasScope(BasePermission):
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        principal = principal_of(request).enter(named_tenant(request, view))
+        principal = entered(request, view)
         principal.require(_scope_for(request, view))
         request.auth = principal
         bind_to_log(principal)
@@ -51,10 +57,12 @@ class HasScope(BasePermission):
 
 
 class IsSignedIn(BasePermission):
-    """Any good credential, outside any tenant."""
+    """Any good credential, outside any tenant; a tenant that is named all the same must be the caller's."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         principal_of(request)
+        if tenant_names(request, view):
+            entered(request, view)
         return True
 
 

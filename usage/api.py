@@ -17,7 +17,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.errors import PayloadTooLarge, UnsupportedMediaType
-from accounts.permissions import HasScope, IsSignedIn, named_tenant, principal_of
+from accounts.permissions import HasScope, IsSignedIn, entered, principal_of, tenant_names
 from accounts.wire import check_charset
 from usage import lane, queries, services
 from usage.models import UsageEvent
@@ -139,9 +139,8 @@ class _IngestView(APIView):
         return super().dispatch(request, *args, **kwargs)
 
     def accept(self, request: Request) -> Response:
-        principal = principal_of(request)
-        if (name := named_tenant(request)) is not None:
-            principal = principal.enter(name)  # the events still name their own
+        # The events name their tenants themselves, but may not leave one that the request names.
+        principal = entered(request) if tenant_names(request) else principal_of(request)
         accept = services.batch_accept if self.batch else services.event_accept
         return Response(accept(by=principal, body=read_body(request)), status=202)
 

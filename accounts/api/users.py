@@ -22,7 +22,7 @@ from accounts.authentication import bind_to_log
 from accounts.errors import NotFound, ValidationFailed
 from accounts.models import ApiKey, Membership, Scope, Tenant, User
 from accounts.models.users import validate_username
-from accounts.permissions import named_tenant, principal_of, refuse_other_tenant
+from accounts.permissions import entered, principal_of, refuse_other_tenant, tenant_names
 from accounts.principals import Principal, only_tenant
 from accounts.queries import personal_tokens, user_find, users_visible
 from accounts.services.keys import api_key_create, api_key_revoke
@@ -39,10 +39,10 @@ class UserAccess(BasePermission):
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
-        principal, name = principal_of(request), named_tenant(request)
+        principal = principal_of(request)
         myself = _is_self(principal, view.kwargs.get("pk"))
-        if name or not (myself or principal.platform):
-            principal = principal.enter(name)
+        if tenant_names(request) or not (myself or principal.platform):
+            principal = entered(request)
         if not myself and not principal.platform:
             principal.require(Scope.ADMIN)
         if principal.kind == "api_key" and request.method not in SAFE_METHODS:
@@ -253,7 +253,8 @@ class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
     @tokens.mapping.post
     def create_token(self, request: Request, pk: str) -> Response:
         """A key of this person, never stronger than their role or the caller."""
-        given, user = validated(UserTokenCreateRequest, request), self.get_object()
+        user = self.get_object()
+        given = validated(UserTokenCreateRequest, request)
         inside = self._tenant_for(user)
         key, text = api_key_create(by=inside, tenant=inside.home, user=user, **given)
         return Response({**UserTokenResponse(key).data, "token": text, "status": "created"}, status=201)

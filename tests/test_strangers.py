@@ -1,0 +1,117 @@
+"""A stranger's key on every operation of the OpenAPI document: 403 or 404, no data, and nothing changes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import pytest
+from django.db import transaction
+from drf_spectacular.generators import SchemaGenerator
+from rest_framework.test import APIClient
+
+from accounts.models import ApiKey, AuditEntry, Membership, Tenant, User
+from accounts.principals import SYSTEM
+from accounts.services.logs import record
+from tests.builders import make_key, make_tenant, make_user
+from usage.models import UsageEvent
+
+MARK: Final = "acme-secret"
+
+
+def operations() -> Iterator[tuple[str, str]]:
+    """(method, path) of each operation that asks for a credential."""
+    document: dict[str, Any] = SchemaGenerator().get_schema(request=None, public=True)
+    for path, methods in document["paths"].items():
+        for method, operation in methods.items():
+            if {"ApiKey": []} in operation.get("security", ()):
+                yield method, path
+
+
+OPERATIONS: Final = sorted(operations())
+
+
+@pytest.fixture
+def secrets(db: None) -> dict[str, str]:
+    """A tenant whose every object carries the mark, and what to put into a path to name each."""
+    tenant = make_tenant("acme", name=f"{MARK}-name", contact_email=f"{MARK}@example.com")
+    person = make_user(f"{MARK}-person", tenant, Membership.Role.OWNER, last_name=f"{MARK}-surname")
+    make_user(f"{MARK}-second", tenant, Membership.Role.OWNER)
+    row, _ = make_key(tenant, "admin", name=f"{MARK}-key")
+    token, _ = make_key(tenant, "read", name=f"{MARK}-token", user=person)
+    event = UsageEvent.objects.create(
+        tenant=tenant,
+        event_id=f"{MARK}-event",
+        timestamp="2026-11-01T00:00:00Z",
+        user_id=f"{MARK}-user",
+        service_type="compute",
+        service_provider="aws",
+        event_type="vm",
+    )
+    with transaction.atomic():
+        record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
+    return {
+        "/tenants/{tenant_id}": str(tenant.pk),
+        "/users/{id}": str(person.pk),
+        "/api-keys/{id}": str(row.pk),
+        "{event_id}": str(event.event_id),
+        "{token_id}": str(token.pk),
+        "{user_id}": str(person.pk),
+    }
+
+
+def filled(path: str, secrets: dict[str, str]) -> str:
+    for place, value in secrets.items():
+        prefix, _, _ = place.partition("{")
+        path = path.replace(place, prefix + value)
+    assert "{" not in path, f"say in `secrets` what names {path}"
+    return path
+
+
+def state() -> list[Any]:
+    """All that a stranger could have changed in acme."""
+    acme = Tenant.objects.filter(slug="acme")
+    return [
+        list(acme.values()),
+        list(User.objects.filter(email__startswith=MARK).order_by("pk").values()),
+        list(ApiKey.objects.for_tenant(acme.get()).order_by("pk").values()),
+        list(Membership.objects.for_tenant(acme.get()).order_by("pk").values()),
+        list(UsageEvent.objects.for_tenant(acme.get()).values()),
+        AuditEntry.objects.filter(tenant=acme.get()).count(),
+    ]
+
+
+def test_the_document_lists_every_route_that_takes_a_credential() -> None:
+    assert len(OPERATIONS) >= 30
+    assert ("get", "/api/v1/usage") in OPERATIONS
+
+
+@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+@pytest.mark.parametrize("who", ["key", "person"])
+def test_a_stranger_gets_nothing(
+    method: str,
+    path: str,
+    who: str,
+    secrets: dict[str, str],
+    stranger: User,
+    stranger_key: str,
+    client_for: Callable[..., APIClient],
+) -> None:
+    before = state()
+    url = filled(path, secrets)
+    caller = stranger_key if who == "key" else stranger
+    named_by = {
+        "nobody": (client_for(caller), url, {}),
+        "header": (client_for(caller, x_tenant_id="acme"), url, {}),
+        "query": (client_for(caller), f"{url}?tenant_id=acme", {}),
+        "other name": (client_for(caller), f"{url}?organization_id=acme", {}),
+        "body": (client_for(caller), url, {"tenant_id": "acme"}),
+    }
+    for how, (client, address, body) in named_by.items():
+        answer = getattr(client, method)(address, **({} if method == "get" else {"data": body}))
+        told = f"{method} {address} naming the tenant by {how}: {answer.status_code}"
+        # A path may repeat the name that the caller gave; nothing else of acme may come back.
+        assert MARK not in answer.content.decode().replace(secrets["{event_id}"], ""), told
+        if how in {"header", "query", "other name"} or "{" in path:
+            assert answer.status_code in {403, 404}, told
+        else:
+            assert answer.status_code < 500, told
+    assert state() == before
