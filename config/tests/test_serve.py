@@ -182,8 +182,16 @@ def test_strangers_are_shown_out(box: Box, organization: str, options: dict[str,
     assert closed.value.rcvd.code == 1008
 
 
-def test_it_ends_cleanly_and_keeps_the_data(tmp_path: Path) -> None:
-    box = Box(tmp_path).start()
+@pytest.fixture
+def own_box(tmp_path: Path) -> Iterator[Box]:
+    running = Box(tmp_path).start()
+    yield running
+    running.process.kill()
+    running.process.wait()
+
+
+def test_it_ends_cleanly_and_keeps_the_data(own_box: Box) -> None:
+    box = own_box
     name = box.do_something()
     second = subprocess.run(
         [sys.executable, "manage.py", "serve"], cwd=ROOT, env=box.environment, capture_output=True, text=True
