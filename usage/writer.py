@@ -53,6 +53,9 @@ class Writer:
                 self._recover(error)
             except (redis.RedisError, OSError) as error:
                 self._rest("redis_away", error)
+            except DatabaseError as error:
+                connection.close()
+                self._rest("database_away", error)
         self._leave()
 
     def step(self) -> int:
