@@ -38,6 +38,8 @@ COLUMNS: Final = (
     "received_at",
 )
 COLUMN_LIST: Final = ", ".join(f'"{column}"' for column in COLUMNS)
+# A process that freezes in its transaction holds up those who bring the same ids: only for so long.
+PATIENCE: Final = "SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '5s'"
 
 
 class Row(msgspec.Struct):
@@ -94,6 +96,8 @@ def store(lots: Iterable[Lot]) -> set[Key]:
 
 
 def _store_postgresql(rows: dict[Key, tuple[Lot, Row]]) -> set[Key]:
+    with connection.cursor() as cursor:
+        cursor.execute(PATIENCE)
     try:
         with transaction.atomic():
             _copy(TABLE, rows)
