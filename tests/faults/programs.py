@@ -85,7 +85,16 @@ class Writer(Program):
 
     def _answers(self) -> bool:
         try:
-            consumers: Any = self._redis.xinfo_consumers(self._stream, "writers")
+            return self._listed() is not None
         except redis.RedisError:
             return False
-        return any(f"-{self.pid}-".encode() in consumer["name"] for consumer in consumers)
+
+    @property
+    def held(self) -> int:
+        """Entries that it has taken from the stream and not struck off."""
+        listed = self._listed()
+        return listed["pending"] if listed else 0
+
+    def _listed(self) -> Any:
+        consumers: Any = self._redis.xinfo_consumers(self._stream, "writers")
+        return next((c for c in consumers if f"-{self.pid}-".encode() in c["name"]), None)

@@ -74,10 +74,11 @@ def manage(environment: dict[str, str], code: str) -> str:
 
 
 class Stack:
-    """Redis with AOF, PostgreSQL with fsync, a web process and two writers, with two tenants."""
+    """Redis that syncs its log, PostgreSQL with fsync, a web process and two writers, with two tenants."""
 
     def __init__(self, var: Path) -> None:
-        self.redis = Redis(appendonly=True)
+        # `everysec` answers before it writes while a sync lasts, so with a slow disk a kill may lose events.
+        self.redis = Redis(appendonly=True, settings={"appendfsync": "always"})
         self.postgres = Postgres()
         self.environment = {
             **SETTINGS,

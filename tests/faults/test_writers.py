@@ -2,15 +2,25 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 
 from tests.faults.load import Load
-from tests.faults.stack import CLAIM_SECONDS, SECONDS, Stack, rounds
+from tests.faults.programs import Writer
+from tests.faults.stack import CLAIM_SECONDS, SECONDS, Stack, eventually, rounds
 
 pytestmark = [pytest.mark.full, pytest.mark.faults]
 
 Check = Callable[[Load], None]
+
+
+def is_busy(writer: Writer) -> bool:
+    return writer.held > 0
+
+
+def is_idle(writer: Writer) -> bool:
+    return writer.held == 0
 
 
 def test_everything_is_stored_once_though_some_is_sent_twice(
@@ -38,12 +48,13 @@ def test_a_writer_frozen_until_another_has_done_its_work_doubles_nothing(
     stack: Stack, seed: str, assert_nothing_lost: Check
 ) -> None:
     with stack.slow_inserts(), stack.load(seed) as load:
-        for number in rounds(2):
-            writer = stack.writers[number % 2]
-            time.sleep(0.3)
-            writer.pause()
-            time.sleep(CLAIM_SECONDS * 2)
-            writer.resume()
+        for number in rounds(1):
+            frozen = stack.writers[number % 2]
+            assert eventually(partial(is_busy, frozen))
+            frozen.pause()
+            assert eventually(partial(is_idle, frozen)), "nobody took its work over"
+            frozen.resume()
+            time.sleep(CLAIM_SECONDS)
     assert_nothing_lost(load)
 
 
