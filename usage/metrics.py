@@ -52,11 +52,14 @@ def observe_stored(lots: Iterable[Lot], new: set[Key]) -> None:
     events: Tally[tuple[str, str, str]] = Tally()
     tokens: Tally[str] = Tally()
     cost: Tally[str] = Tally()
+    uncounted = set(new)
     for lot in lots:
-        tenant = tenant_label(lot.tenant_id)
         for row in lot.rows:
-            if (lot.tenant_id, row.event_id) not in new:
+            key = (lot.tenant_id, row.event_id)
+            if key not in uncounted:
                 continue
+            uncounted.remove(key)  # the same id again is a duplicate
+            tenant = tenant_label(lot.tenant_id)
             events[_bounded(tenant, row)] += 1
             if row.service_type == "llm_service":
                 tokens[tenant] += _tokens_of(row)
