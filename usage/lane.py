@@ -1,15 +1,16 @@
 """The short road for keys that send events.
 
 Most requests of a metering service are one call, POST of events with an API key, so it has a road of
-its own: the same keyring, throttle, intake and queue, without the middleware and DRF. In production
-it stands in front of Django's handler as a WSGI callable; the Django view takes it too, so that both
-answer the same. Anything out of the ordinary (a browser's Origin, another credential, another media
-type, a body of unknown length) goes to Django.
+its own: the same keyring, throttle, intake and queue, without the other middleware and DRF. It is a
+middleware of Django, and in production it also stands in front of Django's handler as a WSGI callable.
+Anything out of the ordinary (a browser's Origin, another credential, another media type, a body of
+unknown length) goes on to the view.
 """
 
 import hmac
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
@@ -17,6 +18,8 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import ResolverMatch, resolve
 
 from accounts.errors import AppError, PayloadTooLarge, Unavailable
 from accounts.keyring import keyring
@@ -36,6 +39,7 @@ PATHS: Final = {
     for tail in ("", "/batch")
     for slash in ("", "/")
 }
+ENDPOINTS: Final = {False: "/api/v1/events", True: "/api/v1/events/batch"}
 
 
 class Reply(NamedTuple):
@@ -79,25 +83,41 @@ def _key(meta: Mapping[str, Any]) -> str:
 
 def handle(meta: Mapping[str, Any], read: Callable[[int], bytes], *, batch: bool, request_id: str) -> Reply:
     """Answer one request that `is_for_lane`."""
-    headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
     tenant = ""
+    headers: dict[str, str] = {}
     try:
         principal: Principal = keyring.principal(_key(meta))
         tenant = principal.home.slug
         verdict = throttle(principal, scope="ingest")
         if verdict is not None:
-            headers |= verdict.headers()
+            headers = verdict.headers()
         accept = services.batch_accept if batch else services.event_accept
-        answer = accept(by=principal, body=_body(meta, read))
-        return Reply(HTTPStatus.ACCEPTED, headers, encode(answer), tenant)
+        return _reply(
+            HTTPStatus.ACCEPTED, headers, accept(by=principal, body=_body(meta, read)), request_id, tenant
+        )
     except AppError as error:
         known = error
     except DatabaseError as error:
         log.error("database_unavailable", error=str(error), request_id=request_id)
         known = Unavailable("Neither the queue nor the database answered; send the events again.")
-    if known.status == HTTPStatus.UNAUTHORIZED:
-        headers["WWW-Authenticate"] = 'Bearer realm="skyledger"'
-    return Reply(known.status, headers | known.headers, encode(known.body(request_id)), tenant)
+    return _refusal(known, headers, request_id, tenant)
+
+
+def _reply(status: int, headers: dict[str, str], answer: Any, request_id: str, tenant: str) -> Reply:
+    body = encode(answer)
+    own = {
+        "Content-Type": "application/json",
+        "Content-Length": str(len(body)),
+        "X-Content-Type-Options": "nosniff",
+        "X-Request-ID": request_id,
+    }
+    return Reply(status, own | headers, body, tenant)
+
+
+def _refusal(error: AppError, headers: dict[str, str], request_id: str, tenant: str = "") -> Reply:
+    if error.status == HTTPStatus.UNAUTHORIZED:
+        headers = headers | {"WWW-Authenticate": 'Bearer realm="skyledger"'}
+    return _reply(error.status, headers | error.headers, error.body(request_id), request_id, tenant)
 
 
 def _body(meta: Mapping[str, Any], read: Callable[[int], bytes]) -> bytes:
@@ -107,8 +127,29 @@ def _body(meta: Mapping[str, Any], read: Callable[[int], bytes]) -> bytes:
     return read(length)
 
 
-def respond(request: HttpRequest, *, batch: bool) -> HttpResponse:
-    """The lane inside Django."""
+class LaneMiddleware:
+    """The lane inside Django, behind the edge and in front of all that only people's requests need."""
+
+    sync_capable = True
+    async_capable = False
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        batch = PATHS.get(request.path_info)
+        if batch is None or not is_for_lane(request.META):
+            return self.get_response(request)
+        request.resolver_match = _match(batch)
+        return _respond(request, batch=batch)
+
+
+@cache
+def _match(batch: bool) -> ResolverMatch:
+    return resolve(ENDPOINTS[batch])
+
+
+def _respond(request: HttpRequest, *, batch: bool) -> HttpResponse:
     reply = handle(request.META, request.read, batch=batch, request_id=request.request_id)  # type: ignore[attr-defined]
     structlog.contextvars.bind_contextvars(tenant=reply.tenant)
     return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
@@ -133,15 +174,11 @@ def in_front_of(
         except Exception:
             log.exception("unhandled", request_id=request_id)
             failure = AppError("Something went wrong on our side; the request id helps us find it.")
-            headers = {"Content-Type": "application/json", "X-Request-ID": request_id}
-            reply = Reply(failure.status, headers, encode(failure.body(request_id)), "")
+            reply = _refusal(failure, {}, request_id)
         finally:
             if connection.connection is not None:
                 connection.close()
-        endpoint = "/api/v1/events/batch" if batch else "/api/v1/events"
-        observe("POST", endpoint, reply.status, reply.tenant, time.perf_counter() - started)
-        reply.headers["X-Content-Type-Options"] = "nosniff"
-        reply.headers["Content-Length"] = str(len(reply.body))
+        observe("POST", ENDPOINTS[batch], reply.status, reply.tenant, time.perf_counter() - started)
         start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers.items()))
         return [reply.body]
 
