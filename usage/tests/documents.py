@@ -1,12 +1,13 @@
 """Events as senders write them, and a gate that lets `acme` in."""
 
 import json
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from accounts.errors import PermissionRefused
 from accounts.models import Tenant
 
+MOMENT: Final = "2026-03-01T10:00:00.123456Z"
 ACME = Tenant(id=UUID(int=1), slug="acme", name="Acme")
 
 
@@ -21,6 +22,12 @@ def event(**fields: Any) -> dict[str, Any]:
         **fields,
     }
     return {name: value for name, value in values.items() if value is not None}
+
+
+def row(event_id: str, **fields: Any) -> dict[str, Any]:
+    """An event as the intake queues it."""
+    values = event(**{"event_id": event_id, "timestamp": MOMENT, **fields})
+    return {name: value for name, value in values.items() if name != "tenant_id"}
 
 
 def batch(*events: Any) -> dict[str, Any]:

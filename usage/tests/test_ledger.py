@@ -1,0 +1,93 @@
+"""The one place that inserts events: two roads into PostgreSQL, one result."""
+
+import threading
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Final
+
+import pytest
+from django.db import connection
+
+from accounts.models import Tenant
+from accounts.wire import encode
+from usage import ledger
+from usage.models import UsageEvent
+from usage.tests.documents import row
+
+pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
+
+
+def test_two_writers_with_the_same_ids_in_opposite_order(acme: Tenant) -> None:
+    """In the order of arrival they would wait for each other for ever."""
+    names = [f"e-{n:04}" for n in range(1000)]
+    start = threading.Barrier(2)
+    new: list[set[ledger.Key]] = []
+    failures: list[BaseException] = []
+
+    def store(order: list[str]) -> None:
+        try:
+            for part in range(5):
+                rows = ledger.read_rows(encode([row(f"{part}-{name}") for name in order]))
+                start.wait(20)
+                new.append(ledger.store([ledger.Lot(str(acme.pk), datetime.now(UTC), rows)]))
+        except BaseException as error:
+            failures.append(error)
+            start.abort()
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=store, args=(order,)) for order in (names, names[::-1])]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert failures == []
+    assert UsageEvent.objects.for_tenant(acme).count() == 5000
+    assert sum(map(len, new)) == 5000  # each event was new to exactly one of the two
+
+
+WIDE: Final = {
+    "timestamp": "1999-12-31T23:59:59.999999Z",
+    "user_id": 'tab\tquote"back\\slash\nnull \\N é😀',
+    "metrics": {
+        "small": Decimal("0.1"),
+        "tiny": Decimal("1E-20"),
+        "int": 10**37,
+        "long": Decimal("9." + "8" * 37),
+    },
+    "billing_info": {"total_cost": "0.10", "nested": [{"a": [1, Decimal("2.50")]}]},
+    "tags": ["a", "ü", '"', "\\"],
+    "metadata": {"k": None, "t": True, "\\N": "\\N", "": ""},
+    "session_id": "s\\.",
+    "request_id": "r",
+}
+
+
+def test_the_copied_and_the_staged_rows_are_the_same(acme: Tenant, rival: Tenant) -> None:
+    moment = datetime(2026, 3, 1, 10, tzinfo=UTC)
+    rows = ledger.read_rows(encode([row("wide", **WIDE), row("bare"), row("known")]))
+    known = ledger.read_rows(encode([row("known")]))
+    ledger.store([ledger.Lot(str(acme.pk), moment, known)])
+    copied = ledger.store([ledger.Lot(str(rival.pk), moment, rows)])
+    staged = ledger.store([ledger.Lot(str(acme.pk), moment, rows)])
+    assert {event_id for _, event_id in copied} == {"wide", "bare", "known"}
+    assert staged == {(str(acme.pk), "wide"), (str(acme.pk), "bare")}
+    columns = [name for name in ledger.COLUMNS if name not in {"id", "tenant_id"}]
+    # As text: the databases' own forms of numbers and moments are compared, not what Python makes of them.
+    texts = ", ".join(f'"{name}"::text' for name in columns)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"SELECT {texts} FROM {ledger.TABLE} WHERE tenant_id = %s ORDER BY event_id", [rival.pk]
+        )
+        by_copy = cursor.fetchall()
+        cursor.execute(
+            f"SELECT {texts} FROM {ledger.TABLE} WHERE tenant_id = %s ORDER BY event_id", [acme.pk]
+        )
+        by_stage = cursor.fetchall()
+    assert by_copy == by_stage
+    assert len(by_copy) == 3
+    wide = UsageEvent.objects.for_tenant(acme).get(event_id="wide")
+    for name in ("user_id", "metrics", "billing_info", "tags", "metadata", "session_id", "request_id"):
+        assert getattr(wide, name) == WIDE[name], name
+    assert wide.timestamp == datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    assert wide.received_at == moment
