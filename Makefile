@@ -28,7 +28,8 @@ format: .venv/dev ## Format the code and apply the safe fixes
 openapi: .venv/dev ## Write docs/openapi.yaml
 	@ENVIRONMENT=test $(BIN)/python manage.py spectacular --validate --fail-on-warn --file docs/openapi.yaml
 
-faults: .venv/dev ## Run the fault tests alone
+faults: export FAULT_SECONDS ?= 30
+faults: .venv/dev ## Run the fault tests alone and long (FAULT_SECONDS=… of load in each)
 	@$(BIN)/python -m pytest tests/faults
 
 bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway and COPY

@@ -123,7 +123,10 @@ class Stack:
         """Entries in the stream, and those of them that are in a writer's hands."""
         name = self.environment["EVENT_STREAM"]
         depth: Any = self.stream.xlen(name)
-        pending: Any = self.stream.xpending(name, "writers")
+        try:
+            pending: Any = self.stream.xpending(name, "writers")
+        except redis.ResponseError:  # a Redis that lost everything has no group until a writer makes it
+            return depth, 0
         return depth, pending["pending"]
 
     def stored(self, name: str) -> list[tuple[str, str, Decimal]]:
