@@ -39,6 +39,7 @@ class Breaker:
     """After a failure Redis is not asked again for a second, so that a slow Redis costs little."""
 
     def __init__(self) -> None:
+        self.trips = 0  # a connection made before the last one is not to be trusted
         self._open_until = 0.0
 
     @property
@@ -50,6 +51,7 @@ class Breaker:
             raise RedisAway
 
     def trip(self) -> None:
+        self.trips += 1
         self._open_until = time.monotonic() + REST_SECONDS
 
 

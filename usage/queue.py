@@ -75,9 +75,10 @@ def append(batches: Iterable[tuple[uuid.UUID, int, bytes]]) -> None:
 
 def _connection() -> Any:
     """This thread's own connection, without the pool and retries that double the cost of a command."""
-    connection = getattr(_local, "connection", None)
-    if connection is None:
-        connection = _local.connection = client().connection_pool.make_connection()
+    connection, made_after = getattr(_local, "connection", (None, 0))
+    if connection is None or made_after != breaker.trips:
+        connection = client().connection_pool.make_connection()
+        _local.connection = connection, breaker.trips
     return connection
 
 
