@@ -17,6 +17,7 @@ from usage.models import DeadLetter, UsageEvent
 from usage.queue import QueueState
 
 SEARCH_DEPTH: Final = 1000
+NEVER_TAKEN: Final = "No event of that id was accepted."
 FILTERS: Final = ("service_type", "service_provider", "user_id", "event_type")
 
 
@@ -99,6 +100,8 @@ class Disposition:
 
 def event_disposition(*, tenant: Tenant, event_id: str) -> Disposition:
     """What became of an event id. NotFound when we never took it; Unavailable when the queue hides it."""
+    if "\x00" in event_id:  # PostgreSQL would not even look for it
+        raise NotFound(NEVER_TAKEN)
     event = _stored(tenant, event_id)
     if event is not None:
         return Disposition(event_id, "stored", event=event)
@@ -114,7 +117,7 @@ def event_disposition(*, tenant: Tenant, event_id: str) -> Disposition:
         return Disposition(event_id, "stored", event=event)
     if waiting is None:
         raise Unavailable("The event is not stored yet and the queue cannot be searched now; try again.")
-    raise NotFound("No event of that id was accepted.")
+    raise NotFound(NEVER_TAKEN)
 
 
 def _stored(tenant: Tenant, event_id: str) -> UsageEvent | None:
