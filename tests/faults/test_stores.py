@@ -15,9 +15,9 @@ BOUNDED_SECONDS = 10.0
 
 
 def test_redis_killed_and_started_again(stack: Stack, seed: str, assert_nothing_lost: Check) -> None:
-    with stack.load(seed) as load:
+    with stack.slow_inserts(), stack.load(seed) as load:
         for _ in rounds(2):
-            time.sleep(0.5)
+            time.sleep(1.2)  # a second after its return Redis is used again
             stack.redis.kill()
             time.sleep(0.2)
             stack.redis.start()
