@@ -5,8 +5,9 @@ Redis is absent. A limit in the tens of thousands is counted in small leases of 
 that a busy key does not cost a round trip per request; default limits are counted one by one.
 """
 
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -94,20 +95,23 @@ class Limiter:
     """Counts calls; one instance per process."""
 
     def __init__(self) -> None:
-        self._leases: dict[tuple[str, str, int], Lease] = {}
+        self._leases: dict[tuple[str, Hashable, int], Lease] = {}
+        self._lock = threading.Lock()
 
-    def hit(self, name: str, identity: str, limit: int, *, scope: str = "api") -> Verdict:
+    def hit(self, name: str, identity: Hashable, limit: int, *, scope: str = "api") -> Verdict:
         """Count one call of `identity` against `limit` per window, and say how it stands."""
         key = (name, identity, limit)
-        lease = self._leases.get(key)
-        if lease is not None and lease.left > 0 and time.monotonic() < lease.until:
-            lease.left -= 1
-            return lease.verdict
-        verdict, cost = self._count(name, identity, limit, scope)
+        with self._lock:
+            lease = self._leases.get(key)
+            if lease is not None and lease.left > 0 and time.monotonic() < lease.until:
+                lease.left -= 1
+                return lease.verdict
+        verdict, cost = self._count(name, str(identity), limit, scope)
         if cost > 1 and verdict.allowed:
-            if len(self._leases) >= MAX_LEASES:
-                self._leases.clear()
-            self._leases[key] = Lease(cost - 1, time.monotonic() + LEASE_SECONDS, verdict)
+            with self._lock:
+                if len(self._leases) >= MAX_LEASES:
+                    self._leases.clear()
+                self._leases[key] = Lease(cost - 1, time.monotonic() + LEASE_SECONDS, verdict)
         return verdict
 
     def _count(self, name: str, identity: str, limit: int, scope: str) -> tuple[Verdict, int]:
@@ -136,18 +140,18 @@ def _take(
 limiter = Limiter()
 
 
-def limits_of(principal: Principal) -> Iterator[tuple[str, str, int]]:
+def limits_of(principal: Principal) -> Iterator[tuple[str, Hashable, int]]:
     """(name, identity, limit) of each limit that applies to a caller."""
     if principal.platform:
         yield "admin", principal.actor, settings.RATE_LIMIT_ADMIN
         return
     if principal.kind == "api_key":
-        yield "key", str(principal.key_id), principal.rate_limit or settings.RATE_LIMIT_API_KEY
+        yield "key", principal.key_id, principal.rate_limit or settings.RATE_LIMIT_API_KEY
     elif principal.user is not None:
-        yield "user", str(principal.user.pk), settings.RATE_LIMIT_DEFAULT
+        yield "user", principal.user.pk, settings.RATE_LIMIT_DEFAULT
     if principal.tenant is not None:
         tenant = principal.tenant
-        yield "tenant", str(tenant.pk), tenant.rate_limit or settings.RATE_LIMIT_TENANT
+        yield "tenant", tenant.pk, tenant.rate_limit or settings.RATE_LIMIT_TENANT
 
 
 def throttle(principal: Principal, *, scope: str = "api") -> Verdict | None:

@@ -9,7 +9,7 @@ import structlog
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-from uuid_utils.compat import uuid7
+from uuid_utils import uuid7
 
 from accounts.addresses import client_address
 from config.metrics import observe_request, watch
