@@ -127,7 +127,7 @@ REQUESTS: Final[dict[str, tuple[str, bytes, str]]] = {
 def roads(settings: Any) -> dict[str, Callable[..., Answer]]:
     """The lane itself, the lane inside Django's view, and the view's own way through DRF."""
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 2000
-    django = WSGIHandler()
+    django: Any = WSGIHandler()
     return {
         "lane": lambda *a, **e: call(in_front(unreached), *a, **e),
         "view": lambda *a, **e: call(django, *a, **e),

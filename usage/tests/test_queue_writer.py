@@ -207,7 +207,9 @@ def test_events_of_an_unknown_tenant(
     assert work(one, monkeypatch) == 4
     assert ids(acme) == ["a", "b"]
     assert UsageEvent.objects.count() == 2
-    assert sorted(DeadLetter.objects.values_list("event_id", "tenant")) == [("x", None), ("y", None)]
+    letters = DeadLetter.objects.filter(tenant=None)
+    assert sorted(letters.values_list("event_id", flat=True)) == ["x", "y"]
+    assert DeadLetter.objects.count() == 2
     assert (depth(), pending()) == (0, 0)
 
 
@@ -312,8 +314,8 @@ def test_metrics_count_what_is_new_exactly_once(
     work(one, monkeypatch)
     append(acme, row("a", billing_info={"total_cost": "9"}), row("h"))
     work(one, monkeypatch)
-    change = tuple(after - first for after, first in zip(counted(acme), before, strict=True))
-    assert change == (6, 2, 35, 1.75)
+    change = [after - first for after, first in zip(counted(acme), before, strict=True)]
+    assert change == [6, 2, 35, 1.75]
     assert counter("event_processing_duration_seconds_count") - seconds == 2
 
 
