@@ -37,7 +37,16 @@ class DemoKey:
 
 DEMO_TENANTS: Final = {"demo-tenant": "Demo Cloud GmbH", "test-tenant": "Test Tenant", "dev": "Development"}
 DEMO_PEOPLE: Final = (
-    DemoPerson("admin@example.com", "Ada", "Admin", password="admin123", username="admin", staff=True),  # noqa: S106
+    DemoPerson(
+        "admin@example.com",
+        "Ada",
+        "Admin",
+        password="admin123",  # noqa: S106
+        username="admin",
+        tenant="dev",
+        role=Membership.Role.OWNER,
+        staff=True,
+    ),
     DemoPerson(
         "owner@example.com",
         "Olivia",

@@ -63,8 +63,8 @@ class Principal:
     def enter(self, name: str | None) -> "Principal":
         """The same caller inside one tenant, named by slug or UUID.
 
-        Errors: 403 for a tenant that is not theirs, whether it exists or not; 400 when they have to
-        name one; 404 for platform staff and the master token when there is none of that name.
+        Errors: 403 for a tenant that is not theirs, whether it exists or not; for platform staff and
+        the master token 400 when they have to name one and 404 when there is none of that name.
         """
         if self.kind == "api_key":
             if name is None or is_named(self.home, name):
@@ -83,19 +83,12 @@ class Principal:
         return dataclasses.replace(self, tenant=tenant, scopes=GRANTS[Scope.ADMIN], role="platform")
 
     def _enter_as_member(self, name: str | None) -> "Principal":
-        memberships = list(
-            Membership.objects.filter(user=self.user, tenant__is_active=True).select_related("tenant")
-        )
-        if name is not None:
-            memberships = [m for m in memberships if is_named(m.tenant, name)]
-        if not memberships:
+        """Without a name the tenant joined first, so that nobody's invitation changes what a call means."""
+        memberships = Membership.objects.filter(user=self.user, tenant__is_active=True)
+        joined = memberships.select_related("tenant").order_by("created_at", "pk")
+        member = next((m for m in joined if name is None or is_named(m.tenant, name)), None)
+        if member is None:
             raise PermissionRefused("You are not a member of that tenant.")
-        if len(memberships) > 1:
-            slugs = ", ".join(m.tenant.slug for m in memberships)
-            raise ValidationFailed.field(
-                "X-Tenant-ID", f"you belong to several tenants; name one of: {slugs}."
-            )
-        member = memberships[0]
         return dataclasses.replace(
             self, tenant=member.tenant, scopes=GRANTS[ROLE_SCOPE[member.role]], role=member.role
         )

@@ -1,14 +1,22 @@
 """Writing down what was done. Every service calls these two inside its own transaction."""
 
-from typing import Any
+import asyncio
+from typing import Any, Final
 
+import redis
 import structlog
+from asgiref.sync import async_to_sync
+from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, Tenant
 from accounts.principals import Principal
+from accounts.redis_link import breaker
+
+WAKE_SECONDS: Final = 1.0
 
 
 def audit(
@@ -49,14 +57,19 @@ def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any])
 
 
 def _announce(entry: ActivityEntry) -> None:
-    """Wake the sockets; they read the entry from the database."""
-    from asgiref.sync import async_to_sync
-    from channels.layers import get_channel_layer
+    """Wake the sockets, which read the entry from the database; without a wake they look every 25 s."""
+    if settings.REDIS_URL and not breaker.closed:
+        return
+    try:
+        async_to_sync(_wake)(f"activity.{entry.tenant_id}", {"type": "activity.wake", "seq": entry.seq})
+    except (redis.RedisError, OSError):  # TimeoutError is an OSError
+        breaker.trip()
 
+
+async def _wake(group: str, message: dict[str, Any]) -> None:
     layer = get_channel_layer()
     if layer is not None:
-        message = {"type": "activity.wake", "seq": entry.seq}
-        async_to_sync(layer.group_send)(f"activity.{entry.tenant_id}", message)
+        await asyncio.wait_for(layer.group_send(group, message), WAKE_SECONDS)
 
 
 def deed(

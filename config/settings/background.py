@@ -55,7 +55,9 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 # Longer than any task may run, or Redis would hand a running task to a second worker.
 # Without Redis the broker is this process's memory, which is looked into at this interval.
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
-    {"visibility_timeout": 900} if REDIS_URL else {"polling_interval": 0.1}
+    {"visibility_timeout": 900, "socket_timeout": 5, "socket_connect_timeout": 2}
+    if REDIS_URL
+    else {"polling_interval": 0.1}
 )
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "accounts-prune-tokens": {"task": "accounts.prune_tokens", "schedule": 3600.0},

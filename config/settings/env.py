@@ -9,7 +9,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR: Final = Path(__file__).resolve().parents[2]
 env = environ.FileAwareEnv()
-environ.Env.read_env(str(BASE_DIR / ".env"), overwrite=False)
+if env.str("ENVIRONMENT", default="") != "test":  # a developer's own settings are not the tests'
+    environ.Env.read_env(str(BASE_DIR / ".env"), overwrite=False)
 
 VAR_DIR: Final = Path(env.str("VAR_DIR", default=str(BASE_DIR / "var")))
 

@@ -13,9 +13,9 @@ RATE_LIMIT_TENANT: Final[int] = env.int("RATE_LIMIT_TENANT", default=6000)
 RATE_LIMIT_ADMIN: Final[int] = env.int("RATE_LIMIT_ADMIN", default=10_000)
 RATE_LIMIT_SIGN_IN: Final[int] = env.int("RATE_LIMIT_SIGN_IN", default=20)
 
-# What happens when neither Redis nor this process can count: let the call through, or refuse it.
+# While a configured Redis is away: count in each process (true), or answer 503 (false).
 RATE_LIMIT_FAIL_OPEN: Final[dict[str, bool]] = {
-    "sign_in": env.bool("RATE_LIMIT_FAIL_OPEN_SIGN_IN", default=False),
+    "sign_in": env.bool("RATE_LIMIT_FAIL_OPEN_SIGN_IN", default=True),
     "api": env.bool("RATE_LIMIT_FAIL_OPEN_API", default=True),
     "ingest": env.bool("RATE_LIMIT_FAIL_OPEN_INGEST", default=True),
 }

@@ -48,7 +48,7 @@ def test_keys_and_people_are_as_documented(loaded: str) -> None:
         "email", "memberships__tenant__slug", "memberships__role", "is_superuser"
     )
     assert set(members) == {
-        ("admin@example.com", None, None, True),
+        ("admin@example.com", "dev", "owner", True),
         ("owner@example.com", "demo-tenant", "owner", False),
         ("member@example.com", "demo-tenant", "member", False),
         ("stranger@example.com", "test-tenant", "owner", False),
