@@ -2,10 +2,10 @@
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 
 import pytest
 from django.db import transaction
-from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import ActivityEntry, Tenant
 from accounts.principals import SYSTEM
@@ -19,7 +19,7 @@ from tests.servers import Redis
 def test_a_frozen_redis_holds_nobody_up(
     acme: Tenant,
     settings: object,
-    django_capture_on_commit_callbacks: Callable[..., DjangoCaptureOnCommitCallbacks],
+    django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[Callable[[], None]]]],
 ) -> None:
     with Redis() as server:
         settings.REDIS_URL = server.url  # type: ignore[attr-defined]
