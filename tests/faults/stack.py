@@ -144,4 +144,5 @@ class Stack:
         try:
             yield
         finally:
+            self.heal()  # one that is frozen in a transaction would hold its lock on the table
             self.sql("DROP FUNCTION slow CASCADE")
