@@ -88,6 +88,7 @@ class DeadLetter(models.Model):
 
     class Meta:
         ordering = ["-created_at"]
+        constraints = [models.UniqueConstraint(fields=["entry_id", "event_id"], name="dead_letter_once")]
 
     def __str__(self) -> str:
         return f"{self.event_id or self.entry_id}: {self.reason[:60]}"

@@ -6,7 +6,7 @@ was accepted. Entries are deleted once applied, so what the stream holds is what
 
 import threading
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
@@ -18,6 +18,7 @@ from accounts.redis_link import RedisAway, breaker, client, patient_client
 from accounts.wire import encode
 
 GROUP: Final = "writers"
+PAGE: Final = 20
 _local = threading.local()
 
 
@@ -111,10 +112,19 @@ def claim(consumer: str, count: int) -> list[tuple[str, dict[bytes, bytes]]]:
     return _plain(answer[1])
 
 
-def deliveries(entry_id: str) -> int:
-    """How often an entry was handed to a writer."""
-    rows: Any = patient_client().xpending_range(settings.EVENT_STREAM, GROUP, entry_id, entry_id, 1)
-    return int(rows[0]["times_delivered"]) if rows else 0
+def deliveries(consumer: str) -> dict[str, int]:
+    """How often each entry that this writer holds was handed to a writer."""
+    rows: Any = patient_client().xpending_range(
+        settings.EVENT_STREAM, GROUP, "-", "+", 1000, consumername=consumer
+    )
+    return {row["message_id"].decode(): int(row["times_delivered"]) for row in rows}
+
+
+def hold(consumer: str, entry_ids: list[str]) -> None:
+    """Say that this writer is alive and still at these entries, without counting a delivery."""
+    patient_client().xclaim(
+        settings.EVENT_STREAM, GROUP, consumer, min_idle_time=0, message_ids=list(entry_ids), justid=True
+    )
 
 
 def done(entry_ids: list[str]) -> None:
@@ -165,15 +175,25 @@ def find(tenant_id: uuid.UUID, event_id: str, limit: int) -> bool | None:
         return None if settings.REDIS_URL else False
     quoted = encode(event_id)
     try:
-        entries: Any = client().xrevrange(settings.EVENT_STREAM, count=limit)
+        depth: Any = patient_client().xlen(settings.EVENT_STREAM)
+        for fields in _newest(limit):
+            payload = fields.get(b"e", b"")
+            if fields.get(b"t") == tenant_id.bytes and quoted in payload and _holds(payload, event_id):
+                return True
     except (redis.RedisError, OSError):
-        breaker.trip()
         return None
-    for _, fields in entries:
-        payload = fields.get(b"e", b"")
-        if fields.get(b"t") == tenant_id.bytes and quoted in payload and _holds(payload, event_id):
-            return True
-    return False if len(entries) < limit else None
+    return None if depth > limit else False
+
+
+def _newest(limit: int) -> Iterator[dict[bytes, bytes]]:
+    """The newest entries, a few at a time, as one may be megabytes."""
+    end = "+"
+    for _ in range(0, limit, PAGE):
+        rows: Any = patient_client().xrevrange(settings.EVENT_STREAM, max=end, count=PAGE)
+        if not rows:
+            return
+        yield from (fields for _, fields in rows)
+        end = f"({rows[-1][0].decode()}"
 
 
 def _holds(payload: bytes, event_id: str) -> bool:

@@ -57,6 +57,7 @@ class Writer:
                 connection.close()
                 self._rest("database_away", error)
         self._leave()
+        connection.close()
 
     def step(self) -> int:
         """Take and apply what is there; how many entries were applied."""
@@ -72,6 +73,7 @@ class Writer:
                 # Not struck off: it stays ours, or becomes another writer's, until it is stored.
                 connection.close()
                 self._rest("database_away", error)
+                queue.hold(self.name, [entry_id for entry_id, _ in entries])
         else:
             return 0
         queue.done([entry_id for entry_id, _ in entries])
@@ -88,8 +90,9 @@ class Writer:
     def _without_killers(self, entries: list[RawEntry]) -> list[RawEntry]:
         """An entry that ended several writers is set aside unread instead of ending this one too."""
         rest = []
+        deliveries = queue.deliveries(self.name)
         for entry in entries:
-            if queue.deliveries(entry[0]) > settings.EVENT_MAX_DELIVERIES:
+            if deliveries.get(entry[0], 0) > settings.EVENT_MAX_DELIVERIES:
                 set_aside(entry[0], None, entry[1].get(b"e", b""), "It was handed to too many writers.")
                 queue.done([entry[0]])
             else:

@@ -17,7 +17,7 @@ POISON: Final = {**row("bad"), "timestamp": "no such day"}
 def letter(tenant: Tenant | None, *events: dict[str, Any], payload: str = "") -> DeadLetter:
     return DeadLetter.objects.create(
         tenant=tenant,
-        entry_id="1-1",
+        entry_id=f"{DeadLetter.objects.count() + 1}-1",
         event_id=events[0]["event_id"] if events else "",
         payload=payload or encode(list(events)).decode(),
         reason="The first reason.",
