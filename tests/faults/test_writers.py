@@ -50,6 +50,7 @@ def test_a_writer_frozen_until_another_has_done_its_work_doubles_nothing(
     with stack.slow_inserts(), stack.load(seed) as load:
         for number in rounds(1):
             frozen = stack.writers[number % 2]
+            time.sleep(0.5)
             assert eventually(partial(is_busy, frozen))
             frozen.pause()
             assert eventually(partial(is_idle, frozen)), "nobody took its work over"
