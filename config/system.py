@@ -146,8 +146,9 @@ class Metrics(SystemView):
 
 
 def overall(found: list[probes.Component]) -> probes.Status:
-    """Unhealthy without a database; degraded while anything else is not as it should be."""
-    if any(c.status == "unhealthy" and c.name == "database" for c in found):
+    """Unhealthy when neither database nor Redis would take an event; degraded while anything is amiss."""
+    status = {c.name: c.status for c in found}
+    if status["database"] == "unhealthy" and status["redis"] in ("unhealthy", "disabled"):
         return "unhealthy"
     bad = any(c.status in ("unhealthy", "degraded") for c in found)
     return "degraded" if bad else "healthy"

@@ -73,7 +73,7 @@ def tenant_page(scope: str = Scope.READ) -> Callable[[Page[P]], View[P]]:
 
 
 def inside(request: HttpRequest, person: Principal) -> Principal | None:
-    """The person in the tenant that they chose, or in their only one; None when they have to choose."""
+    """The person in the tenant that they chose, or joined first; None when they have to choose."""
     try:
         return person.enter(request.session.get(TENANT))
     except (ValidationFailed, PermissionRefused, NotFound):

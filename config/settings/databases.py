@@ -38,7 +38,7 @@ def _database() -> dict[str, Any]:
         "pool": {
             "min_size": 1,
             "max_size": env.int("DATABASE_POOL_SIZE", default=10),
-            "timeout": 5,
+            "timeout": 2,  # how long a request waits for a connection while the database is away
         },
     }
     return config
