@@ -4,11 +4,12 @@ from typing import Any, Final
 
 from django.contrib import admin, messages
 from django.core.paginator import Paginator
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
 from django.utils.text import Truncator
 
+from accounts.admin.base import ReadOnlyAdmin
 from accounts.principals import user_principal
 from usage.models import DeadLetter, UsageEvent
 from usage.services import dead_letters_replay
@@ -25,28 +26,18 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
         return int(rows[:MOST].count())
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # not subscriptable at run time
-    """Rows that the ledger's rules let nobody add, change or delete by hand."""
+class LedgerAdmin(ReadOnlyAdmin):
+    """Rows that may be many millions: nothing here counts them all."""
 
     list_per_page = 50
-    show_full_result_count = False
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     ordering = ("-id",)  # the order of arrival, which the primary key's own index serves
     list_select_related = ("tenant",)
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
 
 @admin.register(UsageEvent)
-class UsageEventAdmin(ReadOnlyAdmin):
+class UsageEventAdmin(LedgerAdmin):
     list_display = (
         "event_id",
         "tenant",
@@ -61,7 +52,7 @@ class UsageEventAdmin(ReadOnlyAdmin):
 
 
 @admin.register(DeadLetter)
-class DeadLetterAdmin(ReadOnlyAdmin):
+class DeadLetterAdmin(LedgerAdmin):
     list_display = ("id", "tenant", "event_id", "status", "why", "created_at", "replayed_at")
     list_filter = ("status", ("created_at", admin.DateFieldListFilter), "tenant")
     search_fields = ("event_id__exact", "entry_id__exact", "reason")

@@ -20,8 +20,6 @@ from accounts.wire import check_charset
 from usage import lane, queries, services
 from usage.models import UsageEvent
 
-DECIMAL_TEXT = r"^-?\d+(\.\d+)?$"
-
 
 class UsageEventResponse(serializers.ModelSerializer[UsageEvent]):
     tenant_id = serializers.SerializerMethodField()

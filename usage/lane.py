@@ -14,6 +14,7 @@ from functools import cache
 from http import HTTPStatus
 from typing import Any, Final, NamedTuple
 
+import sentry_sdk
 import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
@@ -21,6 +22,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, resolve
 
+from accounts.addresses import client_address
+from accounts.authentication import bind_to_log
 from accounts.errors import AppError, PayloadTooLarge, Unavailable
 from accounts.keyring import keyring
 from accounts.principals import Principal
@@ -87,6 +90,7 @@ def handle(meta: Mapping[str, Any], read: Callable[[int], bytes], *, batch: bool
     headers: dict[str, str] = {}
     try:
         principal: Principal = keyring.principal(_key(meta))
+        bind_to_log(principal)
         tenant = principal.home.slug
         verdict = throttle(principal, scope="ingest")
         if verdict is not None:
@@ -98,7 +102,7 @@ def handle(meta: Mapping[str, Any], read: Callable[[int], bytes], *, batch: bool
     except AppError as error:
         known = error
     except DatabaseError as error:
-        log.error("database_unavailable", error=str(error), request_id=request_id)
+        log.error("database_unavailable", error=str(error))
         known = Unavailable("Neither the queue nor the database answered; send the events again.")
     return _refusal(known, headers, request_id, tenant)
 
@@ -151,7 +155,6 @@ def _match(batch: bool) -> ResolverMatch:
 
 def _respond(request: HttpRequest, *, batch: bool) -> HttpResponse:
     reply = handle(request.META, request.read, batch=batch, request_id=request.request_id)  # type: ignore[attr-defined]
-    structlog.contextvars.bind_contextvars(tenant=reply.tenant)
     return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
 
 
@@ -169,16 +172,22 @@ def in_front_of(
             return application(environ, start_response)
         started = time.perf_counter()
         request_id = new_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id, address=client_address(environ))
         try:
             reply = handle(environ, environ["wsgi.input"].read, batch=batch, request_id=request_id)
-        except Exception:
-            log.exception("unhandled", request_id=request_id)
+        except Exception as error:
+            log.exception("unhandled")
+            sentry_sdk.capture_exception(error)
             failure = AppError("Something went wrong on our side; the request id helps us find it.")
             reply = _refusal(failure, {}, request_id)
         finally:
             if connection.connection is not None:
                 connection.close()
-        observe("POST", ENDPOINTS[batch], reply.status, reply.tenant, time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        observe("POST", ENDPOINTS[batch], reply.status, reply.tenant, seconds)
+        path, ms = environ["PATH_INFO"], round(seconds * 1000, 1)
+        log.info("request_finished", method="POST", path=path, status=int(reply.status), ms=ms)
         start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers.items()))
         return [reply.body]
 

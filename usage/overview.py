@@ -53,7 +53,7 @@ def _counts(events: TenantQuerySet, calendar: list[date]) -> Counts:
     time zones: six times faster on SQLite than to cut each event's timestamp to its day.
     """
     days = [
-        events.filter(timestamp__gte=_midnight(day), timestamp__lt=_midnight(day + timedelta(days=1)))
+        events.filter(timestamp__gte=midnight(day), timestamp__lt=midnight(day + timedelta(days=1)))
         .order_by()
         .values("service_type")
         .annotate(number=Value(number), events=Count("id"))
@@ -64,7 +64,7 @@ def _counts(events: TenantQuerySet, calendar: list[date]) -> Counts:
     return {(calendar[number], service): count for number, service, count in rows}
 
 
-def _midnight(day: date) -> datetime:
+def midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, datetime.min.time()))
 
 

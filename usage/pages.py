@@ -1,18 +1,18 @@
 """Console pages about usage: the list of events, and one event."""
 
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
 
 from django import forms
 from django.http import HttpRequest, HttpResponse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.errors import NotFound
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
 from usage.models import UsageEvent
+from usage.overview import midnight
 from usage.queries import UsagePage, Window, usage_page
 from usage.service_types import SERVICE_TYPES
 
@@ -42,7 +42,7 @@ class EventFilter(forms.Form):
 
     def window(self) -> Window:
         first, last = self.cleaned_data["first"], self.cleaned_data["last"]
-        return Window(first and _midnight(first), last and _midnight(last + timedelta(days=1)))
+        return Window(first and midnight(first), last and midnight(last + timedelta(days=1)))
 
 
 @require_safe
@@ -87,7 +87,3 @@ def _page(principal: Principal, form: EventFilter, cursor: str | None) -> UsageP
         offset=0,
         cursor=cursor or None,
     )
-
-
-def _midnight(day: Any) -> datetime:
-    return timezone.make_aware(datetime.combine(day, datetime.min.time()))

@@ -4,6 +4,7 @@ import base64
 import binascii
 import dataclasses
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Final
 from uuid import UUID
 
@@ -12,6 +13,7 @@ from django.db.models import Q
 
 from accounts.errors import NotFound, Unavailable, ValidationFailed
 from accounts.models import Tenant
+from accounts.wire import MAX_EXPONENT
 from usage import queue
 from usage.models import DeadLetter, UsageEvent
 from usage.queue import QueueState
@@ -126,6 +128,12 @@ def _stored(tenant: Tenant, event_id: str) -> UsageEvent | None:
 
 
 def billed_cost(event: UsageEvent) -> str | None:
-    """The total cost that the sender gave with an event, as a decimal string, or None."""
-    cost = event.billing_info.get("total_cost") if isinstance(event.billing_info, dict) else None
-    return None if cost is None else str(cost)
+    """The total cost that the sender gave with an event, as a decimal string; None when it is no number."""
+    given = event.billing_info.get("total_cost") if isinstance(event.billing_info, dict) else None
+    if given is None or isinstance(given, bool):
+        return None
+    try:
+        cost = Decimal(str(given))
+    except InvalidOperation:
+        return None
+    return format(cost, "f") if cost.is_finite() and abs(cost.adjusted()) <= MAX_EXPONENT else None

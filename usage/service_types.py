@@ -27,7 +27,7 @@ class Range:
     required: bool = False
 
     def check(self, name: str, value: Any) -> None:
-        if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        if not _is_number(value):
             raise Problem(name, "it must be a number")
         if value < self.low or (self.above and value == self.low):
             raise Problem(name, f"it must be {'above' if self.above else 'at least'} {self.low}")
@@ -103,15 +103,22 @@ def fold_flat_fields(item: dict[str, Any], known: AbstractSet[str]) -> dict[str,
     default = DEFAULT_EVENT_TYPE.get(str(item.get("service_type")))
     if default is not None:
         folded.setdefault("event_type", default)
-    for name, value in item.items():
-        if name in known:
-            continue
-        is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
-        home = "metrics" if is_number else "metadata"
-        place = folded.get(home) or {}
-        if not isinstance(place, dict):
-            continue  # the field itself is refused with its own message
+    flat = {name: value for name, value in item.items() if name not in known}
+    numbers = {name for name, value in flat.items() if _is_number(value)}
+    _move(folded, "metrics", {name: flat[name] for name in flat if name in numbers})
+    _move(folded, "metadata", {name: flat[name] for name in flat if name not in numbers})
+    return folded
+
+
+def _move(folded: dict[str, Any], home: str, fields: dict[str, Any]) -> None:
+    place = folded.get(home) or {}
+    if not fields or not isinstance(place, dict):
+        return  # a home that is no object is refused with a message of its own
+    for name in fields:
         if name in place:
             raise Problem(name, f"it is given twice, beside and inside {home}")
-        folded[home] = {**place, name: value}
-    return folded
+    folded[home] = {**place, **fields}
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | Decimal) and not isinstance(value, bool)

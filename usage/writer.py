@@ -93,7 +93,7 @@ class Writer:
         deliveries = queue.deliveries(self.name)
         for entry in entries:
             if deliveries.get(entry[0], 0) > settings.EVENT_MAX_DELIVERIES:
-                set_aside(entry[0], None, entry[1].get(b"e", b""), "It was handed to too many writers.")
+                set_entry_aside(entry, "It was handed to too many writers.")
                 queue.done([entry[0]])
             else:
                 rest.append(entry)
@@ -134,7 +134,7 @@ def apply(entries: list[RawEntry]) -> None:
                 (entry, ledger.Lot(str(entry.tenant_id), entry.accepted_at, ledger.read_rows(entry.payload)))
             )
         except NOT_ENTRIES as error:
-            set_aside(entry_id, None, fields.get(b"e", b""), f"The entry cannot be read: {error}")
+            set_entry_aside((entry_id, fields), f"The entry cannot be read: {error}")
     for group in _transactions(items):
         _store_or_split(group)
     metrics.SECONDS.observe(time.perf_counter() - started)
@@ -165,7 +165,7 @@ def _store_or_split(items: list[Item]) -> None:
         halves = _halves(items)
         if halves is None:
             entry, lot = items[0]
-            set_aside(entry.id, lot, msgspec.json.encode(lot.rows), str(error))
+            set_aside(entry.id, lot.tenant_id, lot.rows[0], str(error))
             return
         for half in halves:
             _store_or_split(half)
@@ -186,27 +186,41 @@ def _halves(items: list[Item]) -> tuple[list[Item], list[Item]] | None:
     return [(entry, left)], [(entry, right)]
 
 
-def set_aside(entry_id: str, lot: ledger.Lot | None, payload: bytes, reason: str) -> None:
-    """Keep what cannot be stored, once, with the reason."""
+def set_entry_aside(entry: RawEntry, reason: str) -> None:
+    """Keep a whole entry: event by event where it can be read, as it stands where it cannot."""
+    entry_id, fields = entry
+    tenant_id = str(uuid.UUID(bytes=fields[b"t"])) if len(fields.get(b"t", b"")) == 16 else None
+    payload = fields.get(b"e", b"")
+    try:
+        rows = ledger.read_rows(payload)
+    except NOT_ENTRIES:
+        rows = []
+    if not rows:
+        _keep_letter(entry_id, tenant_id, "", payload, reason)
+    for row in rows:
+        set_aside(entry_id, tenant_id, row, reason)
+
+
+def set_aside(entry_id: str, tenant_id: str | None, row: ledger.Row, reason: str) -> None:
+    """Keep one event that cannot be stored, to be replayed."""
+    _keep_letter(entry_id, tenant_id, row.event_id, msgspec.json.encode([row]), reason)
+
+
+def _keep_letter(entry_id: str, tenant_id: str | None, event_id: str, payload: bytes, reason: str) -> None:
+    """Write the letter once, whoever else was handed the same entry."""
     log.error("dead_letter", entry=entry_id, reason=reason[:500])
-    event_id = lot.rows[0].event_id if lot is not None and lot.rows else ""
+    known = Tenant.objects.filter(pk=tenant_id).first() if tenant_id else None
     _, created = DeadLetter.objects.get_or_create(
         entry_id=entry_id,
         event_id=event_id.replace("\x00", "")[:255],
         defaults={
-            "tenant_id": _known_tenant(lot),
+            "tenant": known,
             "payload": payload.decode("utf-8", "backslashreplace").replace("\x00", "\\u0000"),
             "reason": reason.replace("\x00", "\\u0000")[:2000],
         },
     )
     if created:
         metrics.DEAD.inc()
-
-
-def _known_tenant(lot: ledger.Lot | None) -> uuid.UUID | None:
-    if lot is None:
-        return None
-    return Tenant.objects.filter(pk=lot.tenant_id).values_list("pk", flat=True).first()
 
 
 def _events(entries: list[RawEntry]) -> int:

@@ -1,5 +1,6 @@
 """Input that no event may hold: refused with a message that names it, alone and in a batch."""
 
+import time
 from decimal import Decimal
 from typing import Any
 
@@ -227,3 +228,14 @@ def test_something_else_among_the_events(item: Any) -> None:
     assert [(r.index, r.error, r.event_data) for r in taken.rejected] == [
         (1, "an event is a JSON object", item)
     ]
+
+
+@pytest.mark.parametrize("shape", ["repeated last", "flat"])
+def test_a_body_of_many_keys_costs_no_more_than_its_length(shape: str) -> None:
+    """Both were quadratic once: seconds of the server's time for a body of a few hundred kilobytes."""
+    names = [f'"k{number}":1' for number in range(60_000)]
+    body = "{" + ",".join(names + names[-1:] if shape == "repeated last" else names) + "}"
+    started = time.process_time()
+    with pytest.raises(ValidationFailed):
+        intake.take_one(body.encode(), admit)
+    assert time.process_time() - started < 5

@@ -11,10 +11,13 @@ from django.db import connection
 from prometheus_client import REGISTRY
 
 from accounts.models import Tenant
+from accounts.principals import SYSTEM
 from accounts.redis_link import client
 from accounts.wire import encode
 from usage import ledger, queue, writer
 from usage.models import DeadLetter, UsageEvent
+from usage.queries import event_disposition
+from usage.services import dead_letters_replay
 from usage.tests.documents import row
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
@@ -191,7 +194,8 @@ def test_an_entry_that_cannot_be_read(
     assert work(one, monkeypatch) == 3
     assert (ids(acme), depth(), pending()) == (["a", "b"], 0, 0)
     (letter,) = DeadLetter.objects.all()
-    assert (letter.entry_id, letter.event_id, letter.tenant) == (entry_id, "", None)
+    tenant = acme if fields.get("t") == b"TENANT" else None
+    assert (letter.entry_id, letter.event_id, letter.tenant) == (entry_id, "", tenant)
     assert letter.reason.startswith("The entry cannot be read: ")
     expected = fields.get("e", b"").decode("utf-8", "backslashreplace").replace("\0", "\\u0000")
     assert letter.payload == expected
@@ -217,7 +221,7 @@ def test_an_entry_that_was_handed_to_too_many_writers(
     acme: Tenant, one: writer.Writer, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     settings.EVENT_CLAIM_SECONDS = 0
-    entry_id = append(acme, row("killer"))
+    entry_id = append(acme, row("killer"), row("victim"))
     queue.read("dead", 10, block_ms=1)
     for n in range(settings.EVENT_MAX_DELIVERIES - 1):
         assert len(queue.claim(f"dead-{n}", 10)) == 1
@@ -227,10 +231,11 @@ def test_an_entry_that_was_handed_to_too_many_writers(
     assert one.step() == 0
     assert work(one, monkeypatch) == 1
     assert ids(acme) == ["b"]
-    (letter,) = DeadLetter.objects.all()
-    assert (letter.entry_id, letter.reason) == (entry_id, "It was handed to too many writers.")
-    assert [item.event_id for item in ledger.read_rows(letter.payload.encode())] == ["killer"]
     assert (depth(), pending()) == (0, 0)
+    letters = list(DeadLetter.objects.filter(tenant=acme, entry_id=entry_id).values_list("pk", flat=True))
+    assert event_disposition(tenant=acme, event_id="victim").reason == "It was handed to too many writers."
+    assert dead_letters_replay(ids=letters, by=SYSTEM) == 2
+    assert ids(acme) == ["b", "killer", "victim"]
 
 
 def test_duplicates_in_a_batch_and_across_batches(
