@@ -221,7 +221,8 @@ class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
 
     @extend_schema(request=UserUpdateRequest, responses=UserUpdatedResponse, tags=["users"])
     def update(self, request: Request, pk: str) -> Response:
-        """Change what is given; `is_active: false` deactivates."""
+        """Change what is given; `is_active: false` deactivates. A tenant's admins change profiles; what
+        somebody signs in with, and whether they may, is changed by the person or the platform."""
         changes = validated(UserUpdateRequest, request)
         return _changed(user_update(by=self.principal, user=self.get_object(), changes=changes), "updated")
 
@@ -232,7 +233,8 @@ class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
 
     @extend_schema(responses=UserUpdatedResponse, tags=["users"])
     def destroy(self, request: Request, pk: str) -> Response:
-        """Deactivate: every sign-in and personal token ends now; the person stays readable."""
+        """Deactivate: every sign-in and personal token ends now; the person stays readable. For the person
+        and the platform: a tenant's admins remove the membership instead."""
         return _changed(user_deactivate(by=self.principal, user=self.get_object()), "deactivated")
 
     @extend_schema(responses=ProfileResponse, tags=["users"])

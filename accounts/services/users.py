@@ -16,8 +16,10 @@ from accounts.services.logs import audit, record
 from accounts.services.sessions import sessions_end
 from accounts.services.tenants import OWNER, member_add, require_other_owner
 
-# What a person is known by; whoever changes these could sign in as them.
-CREDENTIALS = frozenset({"email", "password"})
+# What a person signs in with: whoever sets these could sign in as them.
+CREDENTIALS = frozenset({"email", "username", "password"})
+# Those that a stolen session must not be enough to change.
+GUARDED = frozenset({"email", "password"})
 
 
 @transaction.atomic
@@ -54,6 +56,7 @@ def user_update(*, by: Principal, user: User, changes: dict[str, Any]) -> User:
     """Change a person. `changes` may hold the fields of a profile, `email`, `password`, `is_active`,
     `is_superuser`, and `current_password`, which a person gives to change their own credentials.
 
+    What people sign in with, and whether they may, only they themselves and the platform change.
     Errors: 403 not theirs to change, 409 taken or the last of its kind, 400 field rules.
     """
     changes = dict(changes)
@@ -66,7 +69,9 @@ def user_update(*, by: Principal, user: User, changes: dict[str, Any]) -> User:
         _set_platform(by, user, platform)
     person = _locked(user)
     changes = {k: v for k, v in changes.items() if k == "password" or getattr(person, k) != v}
-    if _is_self(by, person) and changes.keys() & CREDENTIALS:
+    if changes.keys() & CREDENTIALS:
+        require_self(by=by, user=person)
+    if _is_self(by, person) and changes.keys() & GUARDED:
         _require_password(person, current)
     if changes:
         _apply(by, person, changes)
@@ -77,9 +82,9 @@ def user_update(*, by: Principal, user: User, changes: dict[str, Any]) -> User:
 def user_deactivate(*, by: Principal, user: User) -> User:
     """End a person's access everywhere, now: sign-ins, refresh tokens, their own keys. They stay readable.
 
-    Errors: 403 not the caller's to manage, 409 the last active owner or platform administrator.
+    Errors: 403 neither the person nor the platform, 409 the last active owner or platform administrator.
     """
-    require_manager(by=by, user=user)
+    require_self(by=by, user=user)
     owned = Tenant.objects.filter(memberships__user=user, memberships__role=OWNER)
     # Locks go in one order, tenants, platform staff, person, so that no two calls wait for each other.
     for tenant in owned.order_by("pk").select_for_update(no_key=True, of=("self",)):
@@ -100,7 +105,7 @@ def user_deactivate(*, by: Principal, user: User) -> User:
 @transaction.atomic
 def user_activate(*, by: Principal, user: User) -> User:
     """Let a deactivated person in again. Keys and sessions that ended stay ended."""
-    require_manager(by=by, user=user)
+    require_self(by=by, user=user)
     person = _locked(user)
     person.is_active, person.deactivated_at = True, None
     person.save(update_fields=["is_active", "deactivated_at", "updated_at"])
@@ -109,11 +114,10 @@ def user_activate(*, by: Principal, user: User) -> User:
 
 
 def require_manager(*, by: Principal, user: User) -> None:
-    """403 unless the person is the caller's to manage.
+    """403 unless the person's profile is the caller's to write.
 
-    Everybody manages themself, and the platform everybody. A tenant's admins manage those who belong
-    to their tenant alone: whoever also works elsewhere, or for the platform, could otherwise be locked
-    out or taken over from here. Owners are managed by owners.
+    Everybody writes their own, and the platform everybody's. A tenant's admins write those of the people
+    who belong to their tenant alone; those of owners by owners.
     """
     if by.platform or _is_self(by, user):
         return
@@ -122,6 +126,17 @@ def require_manager(*, by: Principal, user: User) -> None:
         raise PermissionRefused("This person also belongs elsewhere; you may remove them from your tenant.")
     if not memberships or (memberships[0].role == OWNER and by.role != OWNER):
         raise PermissionRefused("Only an owner of the tenant, or the platform, may do this to an owner.")
+
+
+def require_self(*, by: Principal, user: User) -> None:
+    """403 unless the caller is the person or the platform.
+
+    Membership takes nobody's consent, so no tenant may take over or lock out an account by it.
+    """
+    if not (by.platform or _is_self(by, user)):
+        raise PermissionRefused(
+            "Only the person or the platform may do this; you may remove them from your tenant."
+        )
 
 
 def check_password_rules(password: str, user: User) -> None:

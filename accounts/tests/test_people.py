@@ -154,11 +154,23 @@ def test_ones_own_credentials_need_the_present_password(
     assert member.check_password(change.get("password", PASSWORD))
 
 
-def test_an_admin_changes_a_member_of_their_own(client_for: Client, admin_user: User, member: User) -> None:
-    body = {"email": "renamed@example.com", "password": "given by the admin"}
+def test_an_admin_changes_the_profile_of_a_member(
+    client_for: Client, admin_user: User, member: User
+) -> None:
+    body = {"email": member.email, "first_name": "Mia", "job_title": "Engineer", "is_active": True}
     assert client_for(admin_user).put(f"/users/{member.pk}", body, format="json").status_code == 200
     member.refresh_from_db()
-    assert (member.email, member.check_password("given by the admin")) == ("renamed@example.com", True)
+    assert (member.first_name, member.job_title) == ("Mia", "Engineer")
+
+
+def test_the_platform_changes_what_anybody_signs_in_with(
+    client_for: Client, staff: User, member: User
+) -> None:
+    body = {"email": "renamed@example.com", "username": "renamed", "password": "given by the platform"}
+    assert client_for(staff).put(f"/users/{member.pk}", body, format="json").status_code == 200
+    member.refresh_from_db()
+    assert (member.email, member.username) == ("renamed@example.com", "renamed")
+    assert member.check_password("given by the platform")
 
 
 CHANGES: list[dict[str, Any]] = [
@@ -170,6 +182,22 @@ CHANGES: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("change", CHANGES)
+def test_nobody_is_taken_over_by_being_made_a_member(
+    client_for: Client, key: Key, owner: User, change: dict[str, Any]
+) -> None:
+    loner = make_user("loner")
+    added = client_for(owner).post("/tenants/acme/members", {"email": loner.email}, format="json")
+    assert added.status_code == 201
+    before = User.objects.filter(pk=loner.pk).values().get()
+    for who in (owner, key("admin")):
+        answer = client_for(who).patch(f"/users/{loner.pk}", change, format="json")
+        assert (answer.status_code, answer.json()["error"]) == (403, "permission_denied")
+        assert client_for(who).delete(f"/users/{loner.pk}").status_code == 403
+    assert User.objects.filter(pk=loner.pk).values().get() == before
+    assert client_for(owner).delete(f"/tenants/acme/members/{loner.pk}").status_code == 204
+
+
+@pytest.mark.parametrize("change", [*CHANGES, {"first_name": "X"}])
 def test_nobody_is_taken_over_who_also_belongs_elsewhere(
     client_for: Client, owner: User, rival: Tenant, acme: Tenant, change: dict[str, Any]
 ) -> None:
@@ -207,14 +235,14 @@ def test_an_admin_does_not_touch_an_owner(
 
 
 def test_deactivation_ends_everything_and_stays_readable(
-    client_for: Client, owner: User, member: User, acme: Tenant, committed: Any
+    client_for: Client, staff: User, owner: User, member: User, acme: Tenant, committed: Any
 ) -> None:
     own_key, own_text = make_key(acme, "read", user=member)
     shared_key, shared_text = make_key(acme, "read", created_by=member)
     assert client_for(own_text).get("/activity").status_code == 200
 
     with committed(execute=True):
-        answer = client_for(owner).delete(f"/users/{member.pk}")
+        answer = client_for(staff).delete(f"/users/{member.pk}")
     assert (answer.status_code, answer.json()["status"], answer.json()["is_active"]) == (
         200,
         "deactivated",
@@ -235,7 +263,7 @@ def test_deactivation_ends_everything_and_stays_readable(
     assert ActivityEntry.objects.filter(tenant=acme, type="user.deactivated").count() == 1
 
     assert (
-        client_for(owner).put(f"/users/{member.pk}", {"is_active": True}, format="json").json()["is_active"]
+        client_for(staff).put(f"/users/{member.pk}", {"is_active": True}, format="json").json()["is_active"]
         is True
     )
     assert client_for(member).get("/auth/me").status_code == 200
