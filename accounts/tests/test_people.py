@@ -154,9 +154,7 @@ def test_ones_own_credentials_need_the_present_password(
     assert member.check_password(change.get("password", PASSWORD))
 
 
-def test_an_admin_changes_the_profile_of_a_member(
-    client_for: Client, admin_user: User, member: User
-) -> None:
+def test_an_admin_changes_the_profile_of_a_member(client_for: Client, admin_user: User, member: User) -> None:
     body = {"email": member.email, "first_name": "Mia", "job_title": "Engineer", "is_active": True}
     assert client_for(admin_user).put(f"/users/{member.pk}", body, format="json").status_code == 200
     member.refresh_from_db()

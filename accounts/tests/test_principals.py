@@ -1,6 +1,5 @@
 """What each credential becomes inside a tenant."""
 
-
 import pytest
 
 from accounts.errors import NotFound, PermissionRefused, ValidationFailed
