@@ -9,7 +9,8 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts.admin.base import ServiceAdmin, caller, confirmed
 from accounts.models import ApiKey, Scope
-from accounts.services.keys import api_key_create, api_key_revoke, api_key_update
+from accounts.services.keys import api_key_create, api_key_update
+from accounts.services.revocation import api_key_revoke
 
 
 class ApiKeyForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

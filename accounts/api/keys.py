@@ -17,9 +17,9 @@ from accounts.services.keys import (
     DEFAULT_OVERLAP,
     MAX_OVERLAP,
     api_key_create,
-    api_key_revoke,
     api_key_rotate,
 )
+from accounts.services.revocation import api_key_revoke
 
 
 class ApiKeyCreateRequest(serializers.Serializer[Any]):

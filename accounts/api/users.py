@@ -25,7 +25,8 @@ from accounts.models.users import validate_username
 from accounts.permissions import entered, principal_of, refuse_other_tenant, tenant_names
 from accounts.principals import Principal, only_tenant
 from accounts.queries import personal_tokens, user_find, users_visible
-from accounts.services.keys import api_key_create, api_key_revoke
+from accounts.services.keys import api_key_create
+from accounts.services.revocation import api_key_revoke
 from accounts.services.users import user_create, user_deactivate, user_update
 
 MOST_TOKENS = 200

@@ -16,7 +16,8 @@ from accounts.errors import NotFound
 from accounts.models import ApiKey, Scope
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
-from accounts.services.keys import DEFAULT_OVERLAP, api_key_create, api_key_revoke, api_key_rotate
+from accounts.services.keys import DEFAULT_OVERLAP, api_key_create, api_key_rotate
+from accounts.services.revocation import api_key_revoke
 
 MOST: Final = 200
 SCOPES: Final = (

@@ -1,20 +1,20 @@
-"""API keys: given out, rotated, revoked, and seeded from the environment."""
+"""API keys: given out, rotated, and seeded from the environment."""
 
-from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.errors import Conflict, NotFound, PermissionRefused, ValidationFailed
-from accounts.keyring import announce_revoked, hash_key, keyring, new_key, prefix_of
+from accounts.keyring import hash_key, keyring, new_key, prefix_of
 from accounts.models import ApiKey, Membership, Tenant, User
 from accounts.models.keys import validate_scopes
 from accounts.principals import GRANTS, ROLE_SCOPE, SYSTEM, Principal, granted
 from accounts.services.logs import deed
+from accounts.services.revocation import api_key_revoke, public_of
+from accounts.services.tenants import tenant_create, tenant_lock
 
 DEFAULT_OVERLAP: Final = 86_400
 MAX_OVERLAP: Final = 7 * 86_400
@@ -105,32 +105,12 @@ def api_key_update(*, by: Principal, key: ApiKey, name: str, rate_limit: int | N
 
 
 @transaction.atomic
-def api_key_revoke(*, by: Principal, key: ApiKey) -> None:
-    """End a key now. Ending it twice is no error and leaves the first time of its end."""
-    ended = ApiKey.objects.for_tenant(key.tenant).filter(pk=key.pk, revoked_at=None)
-    if not ended.update(revoked_at=timezone.now()):
-        return
-    deed(by=by, action="api_key.revoked", tenant=key.tenant, subject=key, payload=_public(key))
-    transaction.on_commit(lambda: announce_revoked(key.pk))
-
-
-@transaction.atomic
-def api_keys_revoke(*, by: Principal, keys: Iterable[ApiKey]) -> None:
-    for key in keys:
-        api_key_revoke(by=by, key=key)
-
-
-def live_tokens(user: User) -> QuerySet[ApiKey]:
-    """A person's own keys that were not revoked."""
-    return ApiKey.objects.filter(user=user, revoked_at=None).select_related("tenant")
-
-
-@transaction.atomic
 def api_key_adopt(*, tenant: Tenant, text: str, name: str, scopes: list[str]) -> bool:
     """Take over a key whose text exists already; False when it is known, were it revoked since."""
     if not 8 <= len(text) <= 255 or not text.isascii():
         raise ValidationFailed.field("API_KEYS", "a key has 8 to 255 ASCII characters.")
     validate_scopes(scopes)
+    tenant_lock(tenant)  # of several processes that start at once, one creates it and the others see it
     if ApiKey.objects.filter(prefix=prefix_of(text), key_hash=hash_key(text)).exists():
         return False
     _store(SYSTEM, ApiKey(tenant=tenant, name=name, scopes=scopes), text, "api_key.created")
@@ -147,13 +127,21 @@ def api_keys_seed() -> int:
     for entry in settings.API_KEYS:
         text, _, rest = entry.partition(":")
         slug, _, scopes = rest.partition(":")
-        tenant, _ = Tenant.objects.get_or_create(
-            slug=slug or SEED_TENANT, defaults={"name": slug or SEED_TENANT}
-        )
         created += api_key_adopt(
-            tenant=tenant, text=text, name="From API_KEYS", scopes=scopes.split("+") if scopes else ["write"]
+            tenant=_seed_tenant(slug or SEED_TENANT),
+            text=text,
+            name="From API_KEYS",
+            scopes=scopes.split("+") if scopes else ["write"],
         )
     return created
+
+
+def _seed_tenant(slug: str) -> Tenant:
+    found = Tenant.objects.filter(slug=slug)
+    try:
+        return found.first() or tenant_create(by=SYSTEM, slug=slug, name=slug)
+    except Conflict:  # another process was first
+        return found.get()
 
 
 def _role_scopes(tenant: Tenant, user: User) -> frozenset[str]:
@@ -173,10 +161,6 @@ def _store(by: Principal, key: ApiKey, text: str, action: str) -> ApiKey:
         tenant=key.tenant,
         subject=key,
         changes={"scopes": [None, key.scopes]},
-        payload=_public(key),
+        payload=public_of(key),
     )
     return key
-
-
-def _public(key: ApiKey) -> dict[str, object]:
-    return {"name": key.name, "prefix": key.prefix, "scopes": key.scopes}

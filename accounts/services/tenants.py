@@ -3,13 +3,13 @@
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
 from accounts.errors import Conflict, NotFound, PermissionRefused
 from accounts.models import Membership, Tenant, User
 from accounts.principals import GRANTS, ROLE_SCOPE, Principal, granted
-from accounts.services.keys import api_keys_revoke, live_tokens
 from accounts.services.logs import deed
+from accounts.services.revocation import api_keys_revoke, live_tokens
 
 EDITABLE: Final = frozenset({"name", "timezone", "currency", "contact_email", "cors_origins"})
 OWNER: Final = Membership.Role.OWNER
@@ -20,11 +20,13 @@ def tenant_create(*, by: Principal, slug: str, name: str, owner: User | None = N
     """A new tenant, for platform administrators; 409 when the slug is taken."""
     if not by.platform:
         raise PermissionRefused("Only platform administrators create tenants.")
-    if Tenant.objects.filter(slug=slug).exists():
-        raise Conflict(f"There is already a tenant {slug!r}.")
     tenant = Tenant(slug=slug, name=name, **fields)
-    tenant.full_clean()
-    tenant.save()
+    tenant.full_clean(validate_unique=False)
+    try:
+        with transaction.atomic():
+            tenant.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict(f"There is already a tenant {slug!r}.") from error
     deed(by=by, action="tenant.created", tenant=tenant, subject=tenant, payload={"slug": slug})
     if owner is not None:
         member_add(by=by, tenant=tenant, user=owner, role=OWNER)

@@ -11,8 +11,8 @@ from django.utils import timezone
 from accounts.errors import Conflict, PermissionRefused, ValidationFailed
 from accounts.models import Membership, Tenant, User
 from accounts.principals import Principal, is_platform
-from accounts.services.keys import api_keys_revoke, live_tokens
 from accounts.services.logs import audit, record
+from accounts.services.revocation import api_keys_revoke, live_tokens
 from accounts.services.sessions import sessions_end
 from accounts.services.tenants import OWNER, member_add, require_other_owner
 

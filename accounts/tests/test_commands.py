@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from io import StringIO
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
+from django.db import connection
 from rest_framework.test import APIClient
 
 from accounts.errors import ValidationFailed
-from accounts.models import ApiKey, Membership, Tenant, User
+from accounts.models import ApiKey, AuditEntry, Membership, Tenant, User
 from accounts.services.keys import api_keys_seed
 
 pytestmark = pytest.mark.django_db
@@ -74,6 +78,33 @@ def test_a_seeded_key_that_was_revoked_stays_so(client_for: Client, settings: An
     ApiKey.objects.update(revoked_at="2026-01-01T00:00:00Z")
     assert api_keys_seed() == 0
     assert client_for("plain-key-1").get("/auth/me").status_code == 401
+
+
+@pytest.mark.full
+@pytest.mark.django_db(transaction=True)
+def test_processes_that_start_at_once_seed_once(settings: Any) -> None:
+    settings.API_KEYS = ["plain-key-1", "plain-key-2:nova"]
+    gate = Barrier(4)
+
+    def start(_: int) -> int:
+        gate.wait()
+        try:
+            return api_keys_seed()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sum(pool.map(start, range(4))) == 2
+    assert sorted(Tenant.objects.values_list("slug", flat=True)) == ["default", "nova"]
+    assert ApiKey.objects.count() == 2
+    assert AuditEntry.objects.filter(action="tenant.created", actor="system").count() == 2
+
+
+def test_a_seeded_tenant_has_a_proper_slug(settings: Any) -> None:
+    settings.API_KEYS = ["plain-key-1:not a slug"]
+    with pytest.raises(ValidationError, match="slug"):
+        api_keys_seed()
+    assert not Tenant.objects.exists()
 
 
 @pytest.mark.parametrize("entry", ["short", "kéy-with-accent", "x" * 256])
