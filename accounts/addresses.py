@@ -2,7 +2,7 @@
 
 import ipaddress
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
 
 from django.conf import settings
 
@@ -24,8 +24,12 @@ def _is_trusted(address: str) -> bool:
 
 def client_address(environ: Mapping[str, object]) -> str:
     """Walk X-Forwarded-For from our side and stop at the first hop that is not ours."""
-    address = str(environ.get("REMOTE_ADDR") or "")
-    hops = [hop.strip() for hop in str(environ.get("HTTP_X_FORWARDED_FOR") or "").split(",") if hop.strip()]
+    return _walk(str(environ.get("REMOTE_ADDR") or ""), str(environ.get("HTTP_X_FORWARDED_FOR") or ""))
+
+
+@lru_cache(maxsize=4096)
+def _walk(address: str, forwarded: str) -> str:
+    hops = [hop.strip() for hop in forwarded.split(",") if hop.strip()]
     while hops and _is_trusted(address):
         address = hops.pop()
     try:

@@ -23,7 +23,6 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, resolve
 
 from accounts.addresses import client_address
-from accounts.authentication import bind_to_log
 from accounts.errors import AppError, PayloadTooLarge, Unavailable
 from accounts.keyring import keyring
 from accounts.principals import Principal
@@ -45,11 +44,18 @@ PATHS: Final = {
 ENDPOINTS: Final = {False: "/api/v1/events", True: "/api/v1/events/batch"}
 
 
+class Caller(NamedTuple):
+    """Whom a reply is for, as logs and metrics name them; empty before the key was known."""
+
+    actor: str = ""
+    tenant: str = ""
+
+
 class Reply(NamedTuple):
     status: int
     headers: dict[str, str]
     body: bytes
-    tenant: str
+    caller: Caller
 
 
 def is_json(content_type: str) -> bool:
@@ -86,28 +92,26 @@ def _key(meta: Mapping[str, Any]) -> str:
 
 def handle(meta: Mapping[str, Any], read: Callable[[int], bytes], *, batch: bool, request_id: str) -> Reply:
     """Answer one request that `is_for_lane`."""
-    tenant = ""
+    caller = Caller()
     headers: dict[str, str] = {}
     try:
         principal: Principal = keyring.principal(_key(meta))
-        bind_to_log(principal)
-        tenant = principal.home.slug
+        caller = Caller(principal.actor, principal.home.slug)
         verdict = throttle(principal, scope="ingest")
         if verdict is not None:
             headers = verdict.headers()
         accept = services.batch_accept if batch else services.event_accept
-        return _reply(
-            HTTPStatus.ACCEPTED, headers, accept(by=principal, body=_body(meta, read)), request_id, tenant
-        )
+        answer = accept(by=principal, body=_body(meta, read))
+        return _reply(HTTPStatus.ACCEPTED, headers, answer, request_id, caller)
     except AppError as error:
         known = error
     except DatabaseError as error:
-        log.error("database_unavailable", error=str(error))
+        log.error("database_unavailable", error=str(error), request_id=request_id, **caller._asdict())
         known = Unavailable("Neither the queue nor the database answered; send the events again.")
-    return _refusal(known, headers, request_id, tenant)
+    return _refusal(known, headers, request_id, caller)
 
 
-def _reply(status: int, headers: dict[str, str], answer: Any, request_id: str, tenant: str) -> Reply:
+def _reply(status: int, headers: dict[str, str], answer: Any, request_id: str, caller: Caller) -> Reply:
     body = encode(answer)
     own = {
         "Content-Type": "application/json",
@@ -115,13 +119,13 @@ def _reply(status: int, headers: dict[str, str], answer: Any, request_id: str, t
         "X-Content-Type-Options": "nosniff",
         "X-Request-ID": request_id,
     }
-    return Reply(status, own | headers, body, tenant)
+    return Reply(status, own | headers, body, caller)
 
 
-def _refusal(error: AppError, headers: dict[str, str], request_id: str, tenant: str = "") -> Reply:
+def _refusal(error: AppError, headers: dict[str, str], request_id: str, caller: Caller) -> Reply:
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers = headers | {"WWW-Authenticate": 'Bearer realm="skyledger"'}
-    return _reply(error.status, headers | error.headers, error.body(request_id), request_id, tenant)
+    return _reply(error.status, headers | error.headers, error.body(request_id), request_id, caller)
 
 
 def _body(meta: Mapping[str, Any], read: Callable[[int], bytes]) -> bytes:
@@ -155,6 +159,7 @@ def _match(batch: bool) -> ResolverMatch:
 
 def _respond(request: HttpRequest, *, batch: bool) -> HttpResponse:
     reply = handle(request.META, request.read, batch=batch, request_id=request.request_id)  # type: ignore[attr-defined]
+    structlog.contextvars.bind_contextvars(**reply.caller._asdict())
     return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
 
 
@@ -172,23 +177,34 @@ def in_front_of(
             return application(environ, start_response)
         started = time.perf_counter()
         request_id = new_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=request_id, address=client_address(environ))
         try:
             reply = handle(environ, environ["wsgi.input"].read, batch=batch, request_id=request_id)
         except Exception as error:
-            log.exception("unhandled")
+            log.exception("unhandled", request_id=request_id)
             sentry_sdk.capture_exception(error)
             failure = AppError("Something went wrong on our side; the request id helps us find it.")
-            reply = _refusal(failure, {}, request_id)
+            reply = _refusal(failure, {}, request_id, Caller())
         finally:
             if connection.connection is not None:
                 connection.close()
         seconds = time.perf_counter() - started
-        observe("POST", ENDPOINTS[batch], reply.status, reply.tenant, seconds)
-        path, ms = environ["PATH_INFO"], round(seconds * 1000, 1)
-        log.info("request_finished", method="POST", path=path, status=int(reply.status), ms=ms)
+        observe("POST", ENDPOINTS[batch], reply.status, reply.caller.tenant, seconds)
+        _log(environ, reply, seconds)
         start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers.items()))
         return [reply.body]
 
     return serve
+
+
+def _log(environ: Mapping[str, Any], reply: Reply, seconds: float) -> None:
+    """One line per call, as the edge writes for all others. Nothing is bound to the thread for it."""
+    log.info(
+        "request_finished",
+        method="POST",
+        path=environ["PATH_INFO"],
+        status=int(reply.status),
+        ms=round(seconds * 1000, 1),
+        request_id=reply.headers["X-Request-ID"],
+        address=client_address(environ),
+        **reply.caller._asdict(),
+    )

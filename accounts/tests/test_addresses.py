@@ -12,9 +12,14 @@ from accounts.addresses import client_address
 @pytest.fixture(autouse=True)
 def proxies(settings: Any) -> Iterator[None]:
     settings.TRUSTED_PROXIES = ["10.0.0.0/8", "::1"]
-    addresses._trusted.cache_clear()
+    _forget()
     yield
+    _forget()
+
+
+def _forget() -> None:
     addresses._trusted.cache_clear()
+    addresses._walk.cache_clear()
 
 
 @pytest.mark.parametrize(
