@@ -6,6 +6,7 @@ None of them touches the process's signals: the server in the main thread ends t
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Final
 
@@ -14,6 +15,7 @@ from celery.beat import Service
 from celery.fixups.django import DjangoWorkerFixup  # type: ignore[attr-defined]  # not in its stubs
 from celery.worker import WorkController, state
 from django.conf import settings
+from kombu.exceptions import OperationalError
 
 from config.tasks import beat
 from usage import writer
@@ -30,7 +32,7 @@ class Background:
             app=app, pool="solo", without_heartbeat=True, without_mingle=True, without_gossip=True
         )
         DjangoWorkerFixup(app).install()  # closes each task's database connection
-        jobs: list[Callable[[], object]] = [worker.start, self._beat.start]
+        jobs: list[Callable[[], object]] = [worker.start, self._beat.start, first_heartbeat]
         if settings.REDIS_URL:
             jobs.append(partial(writer.run, self._stop))
         self._threads = [threading.Thread(target=job, daemon=True) for job in jobs]
@@ -38,7 +40,6 @@ class Background:
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
-        beat.delay()  # the first heartbeat need not wait for the schedule
 
     def stop(self) -> None:
         """End all of them; whoever is still at work after JOIN_SECONDS ends with the process."""
@@ -48,3 +49,9 @@ class Background:
         deadline = time.monotonic() + JOIN_SECONDS
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()))
+
+
+def first_heartbeat() -> None:
+    """It need not wait for the schedule, which sends the next ones, once a Redis that is away is back."""
+    with suppress(OperationalError):
+        beat.delay()

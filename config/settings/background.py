@@ -52,6 +52,7 @@ DJANGO_STRUCTLOG_CELERY_ENABLED = True
 DJANGO_STRUCTLOG_CELERY_DEFAULT_LOG_LEVEL = logging.DEBUG
 DJANGO_STRUCTLOG_CELERY_TASK_FAILURE_LOG_LEVEL = logging.ERROR
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may stay away for as long as it likes
 # Longer than any task may run, or Redis would hand a running task to a second worker.
 # Without Redis the broker is this process's memory, which is looked into at this interval.
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (

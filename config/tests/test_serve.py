@@ -18,6 +18,8 @@ from django.conf import settings
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
+from tests.servers import Redis
+
 ROOT = Path(settings.BASE_DIR)
 DEMO = {"X-API-Key": "dev-key-12345"}
 
@@ -81,6 +83,15 @@ class Box:
         )
         assert answer.status_code == 201, answer.text
         return name
+
+    def send(self, event_id: str) -> str:
+        """Send one event; what became of it."""
+        event = {"event_id": event_id, "tenant_id": "dev", "user_id": "u", "service_type": "llm_service"}
+        event |= {"service_provider": "openai", "event_type": "completion"}
+        rest = {"metadata": {"model": "gpt-4"}, "metrics": {"input_tokens": 1, "output_tokens": 2}}
+        answer = requests.post(f"{self.base}/api/v1/events", json=event | rest, headers=DEMO, timeout=5)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["status"])
 
 
 @pytest.fixture(scope="module", params=["embedded", pytest.param("full", marks=pytest.mark.full)])
@@ -188,6 +199,26 @@ def own_box(tmp_path: Path) -> Iterator[Box]:
     yield running
     running.process.kill()
     running.process.wait()
+
+
+@pytest.mark.full
+def test_it_starts_without_its_redis_and_finds_it_later(tmp_path: Path) -> None:
+    with Redis() as redis:
+        redis.stop()
+        box = Box(tmp_path, REDIS_URL=redis.url)
+        try:
+            box.start()
+            assert box.get("/health").json()["status"] == "degraded"
+            assert box.send("early") == "stored"
+            redis.start()
+            box.wait_for(lambda: box.get("/health").json()["status"] == "healthy", seconds=60)
+            assert box.send("late") == "queued"
+            redis.stop()
+            assert box.end() == 0, box.log.read_text()
+            assert "Traceback" not in box.log.read_text()
+        finally:
+            box.process.kill()
+            box.process.wait()
 
 
 def test_it_ends_cleanly_and_keeps_the_data(own_box: Box) -> None:
