@@ -66,6 +66,16 @@ class IsSignedIn(BasePermission):
         return True
 
 
+class IsReader(IsSignedIn):
+    """The same, but a key must be one that reads: those that only send learn nothing."""
+
+    def has_permission(self, request: Request, view: Any) -> bool:
+        principal = principal_of(request)
+        if principal.kind == "api_key":
+            principal.require(Scope.READ)
+        return super().has_permission(request, view)
+
+
 class IsPlatform(BasePermission):
     """Platform staff and the master token."""
 

@@ -14,7 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 from accounts.api.base import TenantViewSet, validated
 from accounts.errors import NotFound
 from accounts.models import Membership, Scope, Tenant, User
-from accounts.permissions import HasScope, IsPlatform, IsSignedIn, principal_of
+from accounts.permissions import HasScope, IsPlatform, IsReader, principal_of
 from accounts.queries import tenants_visible
 from accounts.services.tenants import (
     member_add,
@@ -101,7 +101,7 @@ class TenantsViewSet(ListModelMixin, GenericViewSet[Tenant]):
     def get_permissions(self) -> list[BasePermission]:
         if self.action in {"retrieve", "partial_update"}:
             return [HasScope()]
-        return [IsPlatform() if self.action == "create" else IsSignedIn()]
+        return [IsPlatform() if self.action == "create" else IsReader()]
 
     def get_queryset(self) -> Any:
         if getattr(self, "swagger_fake_view", False):

@@ -35,8 +35,8 @@ MOST_TOKENS = 200
 class UserAccess(BasePermission):
     """People act on themselves; on others only the platform and, inside their tenant, its admins.
 
-    The platform may stay outside of any tenant and then sees everybody. A personal token may look its
-    person up, but change nothing about them.
+    The platform may stay outside of any tenant and then sees everybody. A personal token that reads may
+    look its person up; one without `admin` changes nothing about them.
     """
 
     def has_permission(self, request: Request, view: Any) -> bool:
@@ -46,8 +46,8 @@ class UserAccess(BasePermission):
             principal = entered(request)
         if not myself and not principal.platform:
             principal.require(Scope.ADMIN)
-        if principal.kind == "api_key" and request.method not in SAFE_METHODS:
-            principal.require(Scope.ADMIN)
+        if principal.kind == "api_key":
+            principal.require(Scope.READ if request.method in SAFE_METHODS else Scope.ADMIN)
         request.auth = principal
         bind_to_log(principal)
         return True

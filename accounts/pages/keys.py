@@ -50,21 +50,19 @@ class RotationForm(forms.Form):
 
 
 @require_http_methods(["GET", "POST"])
-@tenant_page()
+@tenant_page(Scope.ADMIN)
 def keys(request: HttpRequest, principal: Principal) -> HttpResponse:
     form = KeyForm(request.POST or None)
-    if request.method == "POST":
-        principal.require(Scope.ADMIN)
-        if form.is_valid():
-            wanted = form.cleaned_data
-            key, text = api_key_create(
-                by=principal,
-                tenant=principal.home,
-                name=wanted["name"],
-                scopes=[wanted["scope"]],
-                expires_at=form.expires_at(),
-            )
-            return _shown_once(request, principal, key, text)
+    if request.method == "POST" and form.is_valid():
+        wanted = form.cleaned_data
+        key, text = api_key_create(
+            by=principal,
+            tenant=principal.home,
+            name=wanted["name"],
+            scopes=[wanted["scope"]],
+            expires_at=form.expires_at(),
+        )
+        return _shown_once(request, principal, key, text)
     rows = ApiKey.objects.for_tenant(principal.home).select_related("user")
     listed = rows.order_by(F("revoked_at").asc(nulls_first=True), "-created_at")[:MOST]
     return show(
@@ -74,7 +72,6 @@ def keys(request: HttpRequest, principal: Principal) -> HttpResponse:
         keys=[(key, _state(key)) for key in listed],
         form=form,
         rotation=RotationForm(auto_id=False),
-        manages=principal.allows(Scope.ADMIN),
     )
 
 

@@ -45,7 +45,9 @@ def test_a_form_that_is_wrong_makes_nothing_and_says_why(owner: User) -> None:
 def test_only_admins_manage_keys(request: pytest.FixtureRequest, acme: Tenant, person: str) -> None:
     key, _ = make_key(acme, "read")
     client = browser(request.getfixturevalue(person))
-    assert "Create a key" not in client.get(KEYS).content.decode()
+    for path in (KEYS, "/console/members"):
+        assert client.get(path).status_code == 403
+        assert path not in client.get("/console/").content.decode()
     for path in ("", f"/{key.pk}/revoke", f"/{key.pk}/rotate"):
         assert client.post(f"{KEYS}{path}", {"name": "x", "scope": "read"}).status_code == 403
     key.refresh_from_db()

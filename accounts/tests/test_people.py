@@ -390,3 +390,13 @@ def test_a_body_names_no_other_tenant(client_for: Client, owner: User, rival: Te
     answer = client_for(owner).post("/users", {**NEW, "tenant_id": "rival"}, format="json")
     assert answer.status_code == 403
     assert User.objects.count() == 1
+
+
+def test_a_personal_token_that_only_sends_reads_nothing_of_its_person(
+    client_for: Client, member: User, acme: Tenant
+) -> None:
+    sender, reader = (client_for(make_key(acme, scope, user=member)[1]) for scope in ("ingest", "read"))
+    for path in ("", "/profile", "/tokens"):
+        assert sender.get(f"/users/me{path}").status_code == 403
+        assert sender.get(f"/users/{member.pk}{path}").status_code == 403
+        assert reader.get(f"/users/me{path}").status_code == 200

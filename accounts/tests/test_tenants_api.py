@@ -202,3 +202,11 @@ def test_a_member_elsewhere_is_no_member_here(client_for: Client, owner: User, s
     assert client_for(owner).patch(path, {"role": "viewer"}, format="json").status_code == 404
     assert client_for(owner).delete(path).status_code == 404
     assert Membership.objects.get(user=stranger).role == "owner"
+
+
+def test_a_key_that_only_sends_reads_no_tenant(client_for: Client, key: Key) -> None:
+    for scope in ("ingest", "build"):
+        answer = client_for(key(scope)).get("/tenants")
+        assert (answer.status_code, answer.json()["error"]) == (403, "permission_denied")
+        assert client_for(key(scope)).get("/auth/me").status_code == 200
+    assert client_for(key("read")).get("/tenants").json()["items"][0]["slug"] == "acme"
