@@ -9,6 +9,7 @@ import structlog
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.middleware.common import CommonMiddleware
 from uuid_utils import uuid7
 
 from accounts.addresses import client_address
@@ -17,6 +18,9 @@ from config.metrics import observe_request, watch
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 # The admin redirects to the slash; everything else is routed without.
 _WITH_SLASH: Final = ("/admin/", "/static/")
+_PROBES: Final = frozenset(
+    f"{root}/{name}" for root in ("", "/api/v1") for name in ("health", "ready", "status", "metrics")
+)
 log = structlog.get_logger("skyledger.request")
 
 
@@ -48,6 +52,19 @@ class EdgeMiddleware:
                 response.headers.setdefault(name, value)
         _report(request, response, time.perf_counter() - started)
         return response
+
+
+class RequestMiddleware(CommonMiddleware):
+    """Django's own refuses hosts that are not ours.
+
+    Probes may call by any name: they speak to an address or a container, and no answer of theirs holds it.
+    """
+
+    sync_capable = True
+    async_capable = False
+
+    def process_request(self, request: HttpRequest) -> HttpResponseBase | None:  # type: ignore[override]
+        return None if request.path_info in _PROBES else super().process_request(request)
 
 
 def _report(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:

@@ -1,0 +1,89 @@
+"""Production's own WSGI callable, as a server loads it: with strict settings and in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from django.conf import settings
+
+STRONG: Final = "k8sJ2vQz7LmN4xYpR1tWcB9dF6gHaE3uXoZi5nVbMqKjTyUw0P"
+# Answers each WSGI request of its standard input, a JSON list, with [status, headers, body].
+SERVER: Final = """
+import io, json, sys
+from config.wsgi import application
+
+answers = []
+for request in json.load(sys.stdin):
+    seen = []
+    environ = {"SERVER_NAME": "x", "SERVER_PORT": "8000", "REMOTE_ADDR": "127.0.0.1", "SCRIPT_NAME": ""}
+    environ |= {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO()}
+    answer = application(environ | request, lambda status, headers: seen.extend((status, dict(headers))))
+    answers.append([*seen, b"".join(answer).decode()])
+print(json.dumps(answers))
+"""
+Run = subprocess.CompletedProcess[str]
+
+
+class Production:
+    def __init__(self, directory: Path) -> None:
+        self.environment = {
+            "PATH": os.environ["PATH"],
+            "ENVIRONMENT": "production",
+            "SECRET_KEY": STRONG,
+            "ALLOWED_HOSTS": "api.skyledger.example",
+            "DATABASE_URL": f"sqlite:///{directory}/production.sqlite3",
+            "REDIS_URL": "",
+            "VAR_DIR": str(directory),
+        }
+
+    def run(self, *arguments: str, given: str = "", **environment: str) -> Run:
+        return subprocess.run(
+            [sys.executable, *arguments],
+            cwd=Path(settings.BASE_DIR),
+            env={**self.environment, **environment},
+            input=given,
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+
+    def answers(self, *requests: dict[str, str]) -> list[tuple[str, dict[str, str], str]]:
+        run = self.run("-c", SERVER, given=json.dumps(requests))
+        assert run.returncode == 0, run.stderr
+        answers: list[Any] = json.loads(run.stdout)
+        return [tuple(answer) for answer in answers]
+
+
+@pytest.fixture(scope="module")
+def production(tmp_path_factory: pytest.TempPathFactory) -> Production:
+    place = Production(tmp_path_factory.mktemp("production"))
+    for command in (["migrate", "-v0"], ["collectstatic", "--noinput", "-v0"]):
+        run = place.run("manage.py", *command)
+        assert run.returncode == 0, run.stderr
+    return place
+
+
+def test_probes_may_call_by_any_name(production: Production) -> None:
+    probes = [
+        f"{root}/{name}{slash}"
+        for root in ("", "/api/v1")
+        for name in ("health", "ready", "status", "metrics")
+        for slash in ("", "/")
+    ]
+    hosts = ("127.0.0.1:8000", "web1:8000", "evil.example")
+    asked = [(path, host) for path in probes for host in hosts]
+    answers = production.answers(*({"PATH_INFO": path, "HTTP_HOST": host} for path, host in asked))
+    assert [status for status, _, _ in answers] == ["200 OK"] * len(asked)
+    assert not any(host in f"{headers}{body}" for _, headers, body in answers for host in hosts)
+
+
+def test_everything_else_answers_to_its_own_hosts_only(production: Production) -> None:
+    ours, theirs = production.answers(
+        {"PATH_INFO": "/docs", "HTTP_HOST": "api.skyledger.example"},
+        {"PATH_INFO": "/docs", "HTTP_HOST": "evil.example"},
+    )
+    assert (ours[0], theirs[0]) == ("200 OK", "400 Bad Request")
