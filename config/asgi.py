@@ -15,6 +15,7 @@ django.setup(set_prefix=False)
 
 from accounts.consumers import ActivityConsumer  # noqa: E402  (models exist only after Django's setup)
 from config import startup  # noqa: E402
+from config.charset import Utf8ASGIRequest  # noqa: E402
 
 
 class ThreadHandler(ASGIHandler):
@@ -22,6 +23,8 @@ class ThreadHandler(ASGIHandler):
 
     All of ours are synchronous, and Django's own handler would change threads between them.
     """
+
+    request_class = Utf8ASGIRequest
 
     def load_middleware(self, is_async: bool = False) -> None:
         super().load_middleware(is_async=False)

@@ -13,6 +13,9 @@ from django.middleware.common import CommonMiddleware
 from uuid_utils import uuid7
 
 from accounts.addresses import client_address
+from accounts.errors import ValidationFailed
+from accounts.wire import check_charset
+from config.errors import error_response
 from config.metrics import observe_request, watch
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
@@ -55,7 +58,7 @@ class EdgeMiddleware:
 
 
 class RequestMiddleware(CommonMiddleware):
-    """Django's own refuses hosts that are not ours.
+    """Django's own refuses hosts that are not ours; this refuses charsets other than UTF-8 too.
 
     Probes may call by any name: they speak to an address or a container, and no answer of theirs holds it.
     """
@@ -64,6 +67,10 @@ class RequestMiddleware(CommonMiddleware):
     async_capable = False
 
     def process_request(self, request: HttpRequest) -> HttpResponseBase | None:  # type: ignore[override]
+        try:
+            check_charset((request.content_params or {}).get("charset") or "utf-8")
+        except ValidationFailed as error:
+            return error_response(error, request)
         return None if request.path_info in _PROBES else super().process_request(request)
 
 

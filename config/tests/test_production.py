@@ -87,3 +87,26 @@ def test_everything_else_answers_to_its_own_hosts_only(production: Production) -
         {"PATH_INFO": "/docs", "HTTP_HOST": "evil.example"},
     )
     assert (ours[0], theirs[0]) == ("200 OK", "400 Bad Request")
+
+
+def test_a_charset_that_is_no_text_is_refused_in_words(production: Production) -> None:
+    request = {"HTTP_HOST": "api.skyledger.example", "wsgi.url_scheme": "https", "QUERY_STRING": "size=1"}
+    asked = [
+        request | {"PATH_INFO": path, "CONTENT_TYPE": f"text/plain; charset={charset}"}
+        for charset in ("zlib", "undefined", "idna", "no-such")
+        for path in ("/users", "/console/sign-in")
+    ]
+    for wanted, (status, headers, body) in zip(asked, production.answers(*asked), strict=True):
+        charset = wanted["CONTENT_TYPE"].partition("=")[2]
+        assert status == "400 Bad Request"
+        assert headers["X-Request-ID"] in body
+        if wanted["PATH_INFO"] == "/users":
+            assert json.loads(body)["error"] == "validation_error"
+            assert json.loads(body)["message"] == f"The charset '{charset}' is not supported; send UTF-8."
+
+
+def test_utf8_may_be_named(production: Production) -> None:
+    (answer,) = production.answers(
+        {"PATH_INFO": "/docs", "HTTP_HOST": "api.skyledger.example", "CONTENT_TYPE": 'x/y; charset="UTF-8"'}
+    )
+    assert answer[0] == "200 OK"

@@ -127,6 +127,12 @@ def test_one_process_answers_for_everything(box: Box) -> None:
     assert box.get("/ws/activity-stream/dev").json()["close_codes"]["1008"]
 
 
+def test_a_charset_that_is_no_text_is_refused_in_words(box: Box) -> None:
+    answer = box.get("/users?size=1", **{"Content-Type": "text/plain; charset=zlib"})
+    assert answer.status_code == 400
+    assert answer.json()["message"] == "The charset 'zlib' is not supported; send UTF-8."
+
+
 def test_a_task_runs_without_a_worker_process(box: Box) -> None:
     """The heartbeat is queued like any task, run by the worker thread, and read from the cache."""
 
