@@ -103,6 +103,8 @@ def is_named(tenant: Tenant, name: str) -> bool:
 
 def find_tenant(name: str) -> Tenant | None:
     """An active tenant by slug or UUID."""
+    if "\x00" in name:  # PostgreSQL cannot even be asked
+        return None
     try:
         found = Tenant.objects.filter(id=UUID(name), is_active=True).first()
     except ValueError:

@@ -210,3 +210,9 @@ def test_a_key_that_only_sends_reads_no_tenant(client_for: Client, key: Key) -> 
         assert (answer.status_code, answer.json()["error"]) == (403, "permission_denied")
         assert client_for(key(scope)).get("/auth/me").status_code == 200
     assert client_for(key("read")).get("/tenants").json()["items"][0]["slug"] == "acme"
+
+
+@pytest.mark.parametrize("path", ["/tenants/%00", "/users?tenant_id=%00", "/activity?tenant_id=acme%00"])
+def test_a_name_with_a_nul_names_no_tenant(client_for: Client, staff: User, acme: Tenant, path: str) -> None:
+    answer = client_for(staff).get(path)
+    assert (answer.status_code, answer.json()["error"]) == (404, "not_found")
