@@ -11,6 +11,7 @@ from accounts.models import FederatedIdentity, User
 from accounts.oidc import Identity
 from accounts.principals import user_principal
 from accounts.services.logs import audit
+from accounts.services.revocation import api_keys_revoke, live_tokens
 from accounts.services.sessions import TokenPair, session_open, sessions_end, sign_in_refuse
 
 
@@ -65,11 +66,12 @@ def _person(identity: Identity) -> User:
 def _reclaim(user: User) -> None:
     """The owner of an address takes over an account that somebody opened in its name without proof.
 
-    Whoever opened it may know the password, so that ends, with every session.
+    Whoever opened it may know the password, so that ends, with every session and personal key.
     """
     user.password, user.email_verified = make_password(None), True
     user.save(update_fields=["password", "email_verified", "updated_at"])
     sessions_end(user=user)
+    api_keys_revoke(by=user_principal(user), keys=live_tokens(user))
 
 
 def _require_verified(identity: Identity) -> None:

@@ -11,9 +11,9 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rest_framework.test import APIClient
 
 from accounts import oidc
-from accounts.models import AuditEntry, FederatedIdentity, User
+from accounts.models import AuditEntry, FederatedIdentity, Tenant, User
 from accounts.tests.issuer import LocalIssuer
-from tests.builders import PASSWORD, make_user
+from tests.builders import PASSWORD, make_key, make_user
 
 pytestmark = pytest.mark.django_db
 Sign = Callable[..., Any]
@@ -168,14 +168,21 @@ def test_a_verified_address_links_to_the_account_that_is_there(issuer: LocalIssu
     assert user.check_password(PASSWORD)
 
 
-def test_who_opened_an_account_in_anothers_name_loses_it(issuer: LocalIssuer) -> None:
-    user = make_user("fed")
+def test_who_opened_an_account_in_anothers_name_loses_it(issuer: LocalIssuer, acme: Tenant) -> None:
+    user = make_user("fed", acme)
+    own, _ = make_key(acme, "read", user=user)
+    shared, _ = make_key(acme, "read", created_by=user)
     before = APIClient().post("/token", {"username": user.email, "password": PASSWORD}, format="json").json()
     assert sign_in(issuer.token()).status_code == 200
     user.refresh_from_db()
     assert (user.email_verified, user.has_usable_password()) == (True, False)
     again = APIClient().post("/auth/refresh", {"refresh_token": before["refresh_token"]}, format="json")
     assert again.status_code == 401
+    own.refresh_from_db()
+    shared.refresh_from_db()
+    assert own.revoked_at is not None
+    assert shared.revoked_at is None
+    assert AuditEntry.objects.get(action="api_key.revoked").object_id == str(own.pk)
 
 
 @pytest.mark.parametrize("verified", [False, None, "true"])
