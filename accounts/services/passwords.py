@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
 from django.core.mail import send_mail
 from django.db import transaction
+from kombu.exceptions import OperationalError
 
 from accounts.errors import InvalidToken, PermissionRefused
 from accounts.models import User
@@ -40,9 +41,16 @@ def password_reset_request(*, email: str) -> None:
     audit(by=ANONYMOUS, action="password_reset.requested", subject=user)
     if user is None:
         return
+    transaction.on_commit(lambda: _mail_soon(str(user.pk)), robust=True)
+
+
+def _mail_soon(user_id: str) -> None:
+    """Queue the mail; while the queue cannot be reached, write it here, as what was accepted is not lost."""
     # By name and with the id alone: the code is made where it is sent, and never lies in a queue.
-    mail = signature("accounts.send_password_reset", kwargs={"user_id": str(user.pk)})
-    transaction.on_commit(lambda: mail.delay(), robust=True)
+    try:
+        signature("accounts.send_password_reset", kwargs={"user_id": user_id}).delay()
+    except OperationalError:
+        password_reset_send(user_id=user_id)
 
 
 def password_reset_send(*, user_id: str) -> None:

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 import time_machine
 from django.core import mail
+from kombu import Connection
+from kombu.pools import producers
 from rest_framework.test import APIClient
 
 from accounts.models import User
 from accounts.services.sessions import session_open
 from accounts.tasks import send_password_reset
 from tests.builders import PASSWORD, make_user
+from tests.servers.process import free_port
 
 pytestmark = pytest.mark.django_db
 NEW = "a brand new password"
@@ -98,3 +101,12 @@ def test_the_queue_never_holds_the_code(member: User, committed: Any, monkeypatc
     assert "user_id" in str(sent)
     assert not mail.outbox
     assert not re.search(rf"{member.pk.hex}\.", str(sent))
+
+
+def test_the_mail_goes_out_while_the_queue_is_away(member: User, committed: Any, monkeypatch: Any) -> None:
+    monkeypatch.delattr(send_password_reset, "apply_async")
+    nobody = Connection(f"redis://127.0.0.1:{free_port()}/0", transport_options={"socket_connect_timeout": 2})
+    monkeypatch.setattr(send_password_reset.app.amqp, "_producer_pool", producers[nobody])
+    assert ask(member.email, committed).status_code == 202
+    (message,) = mail.outbox
+    assert confirm(code_in(message)).status_code == 200
