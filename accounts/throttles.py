@@ -146,12 +146,16 @@ def limits_of(principal: Principal) -> Iterator[tuple[str, Hashable, int]]:
         yield "admin", principal.actor, settings.RATE_LIMIT_ADMIN
         return
     if principal.kind == "api_key":
-        yield "key", principal.key_id, principal.rate_limit or settings.RATE_LIMIT_API_KEY
+        yield "key", principal.key_id, _or_setting(principal.rate_limit, settings.RATE_LIMIT_API_KEY)
     elif principal.user is not None:
         yield "user", principal.user.pk, settings.RATE_LIMIT_DEFAULT
     if principal.tenant is not None:
         tenant = principal.tenant
-        yield "tenant", tenant.pk, tenant.rate_limit or settings.RATE_LIMIT_TENANT
+        yield "tenant", tenant.pk, _or_setting(tenant.rate_limit, settings.RATE_LIMIT_TENANT)
+
+
+def _or_setting(own: int | None, setting: int) -> int:
+    return setting if own is None else own
 
 
 def throttle(principal: Principal, *, scope: str = "api") -> Verdict | None:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
-from django.core.validators import RegexValidator
+from django.core.validators import MinValueValidator, RegexValidator
 from django.db import models
 from uuid_utils.compat import uuid7
 
@@ -45,7 +45,10 @@ class Tenant(models.Model):
     contact_email = models.EmailField(blank=True)
     cors_origins = models.JSONField(default=list, blank=True, validators=[validate_origins])
     rate_limit = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Requests per minute of the whole tenant; empty: the setting's."
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(1)],
+        help_text="Requests per minute of the whole tenant; empty: the setting's.",
     )
     is_active = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)

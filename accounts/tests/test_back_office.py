@@ -122,6 +122,10 @@ def test_a_keys_own_limit_is_set_here(office: Client, acme: Tenant) -> None:
     row.refresh_from_db()
     assert (row.name, row.rate_limit, row.scopes) == ("renamed", 5, ["read"])
     assert AuditEntry.objects.get(action="api_key.updated").changes["rate_limit"] == [None, 5]
+    refused = office.post(page(ApiKey, "change", row.pk), {"name": "renamed", "rate_limit": "0"})
+    assert "greater than or equal to 1" in refused.content.decode()
+    row.refresh_from_db()
+    assert row.rate_limit == 5
 
 
 def act(office: Client, model: type[Model], action: str, *rows: Any) -> tuple[Any, Any]:

@@ -92,6 +92,10 @@ def test_staff_set_its_limits(client_for: Client, staff: User, acme: Tenant) -> 
     assert (
         client_for(staff).patch("/tenants/acme", {"rate_limit": 9}, format="json").json()["rate_limit"] == 9
     )
+    refused = client_for(staff).patch("/tenants/acme", {"rate_limit": 0}, format="json")
+    assert (refused.status_code, refused.json()["errors"][0]["field"]) == (400, "rate_limit")
+    acme.refresh_from_db()
+    assert acme.rate_limit == 9
 
 
 @pytest.mark.parametrize(
