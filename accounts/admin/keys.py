@@ -1,11 +1,12 @@
-"""API keys. A key's text is on the page after its creation and nowhere else."""
+"""API keys. A key's text is in the answer to its creation and nowhere else."""
 
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 
 from accounts.admin.base import ServiceAdmin, caller, confirmed
 from accounts.models import ApiKey, Scope
@@ -59,7 +60,18 @@ class ApiKeyAdmin(ServiceAdmin):
             return
         key, text = api_key_create(by=by, **form.cleaned_data)
         obj.pk = key.pk
-        self.message_user(request, f"The key, shown this once: {text}", messages.WARNING, extra_tags="secret")
+        request.key_text = text  # type: ignore[attr-defined]
+
+    def response_add(self, request: HttpRequest, obj: ApiKey, post_url_continue: str | None = None) -> Any:
+        """The answer to the POST itself shows the key: a message would write it into a cookie."""
+        context = {
+            **self.admin_site.each_context(request),
+            "title": "The key, shown this once",
+            "opts": self.opts,
+            "key": obj,
+            "text": request.key_text,  # type: ignore[attr-defined]
+        }
+        return TemplateResponse(request, "admin/accounts/key_created.html", context)
 
     @admin.action(description="Revoke")
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> HttpResponse | None:
