@@ -17,7 +17,7 @@ from uuid import UUID
 
 import redis
 from django.conf import settings
-from django.db import DatabaseError, models
+from django.db import DatabaseError
 from django.utils import timezone
 
 from accounts.errors import InvalidApiKey
@@ -130,8 +130,8 @@ def load(key: str) -> Principal | None:
     now = timezone.now()
     wanted = hash_key(key)
     rows = (
-        ApiKey.objects.filter(prefix=prefix_of(key), revoked_at=None, tenant__is_active=True)
-        .filter(models.Q(expires_at=None) | models.Q(expires_at__gt=now))
+        ApiKey.objects.live()
+        .filter(prefix=prefix_of(key), tenant__is_active=True)
         .exclude(user__is_active=False)
         .select_related("tenant", "user")
     )

@@ -48,11 +48,6 @@ def tenants_visible(principal: Principal) -> QuerySet[Tenant]:
     return Tenant.objects.filter(pk__in=[found.tenant.pk for found in tenants_of(principal)])
 
 
-def members(tenant: Tenant) -> QuerySet[Membership]:
-    found: QuerySet[Membership] = Membership.objects.for_tenant(tenant).select_related("user")
-    return found
-
-
 def personal_tokens(tenant: Tenant, user: User) -> QuerySet[ApiKey]:
     found: QuerySet[ApiKey] = ApiKey.objects.for_tenant(tenant).filter(user=user)
     return found

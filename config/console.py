@@ -3,10 +3,8 @@
 from typing import Any
 
 from django.contrib.auth.views import redirect_to_login
-from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
-from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.errors import NotFound, PermissionRefused
@@ -49,9 +47,8 @@ def not_found(request: HttpRequest, person: Principal, rest: str) -> HttpRespons
 
 
 def _figures(tenant: Tenant) -> dict[str, Any]:
-    alive = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
     return {
-        "active_keys": ApiKey.objects.for_tenant(tenant).filter(alive, revoked_at=None).count(),
+        "active_keys": ApiKey.objects.for_tenant(tenant).live().count(),
         "members": Membership.objects.for_tenant(tenant).filter(user__is_active=True).count(),
         "activity": ActivityEntry.objects.for_tenant(tenant)[:ACTIVITY_SHOWN],
     }

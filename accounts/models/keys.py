@@ -1,6 +1,6 @@
 """API keys: shown once, kept as a keyed hash."""
 
-from typing import Any
+from typing import Any, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -8,7 +8,7 @@ from django.core.validators import MinValueValidator
 from django.db import models
 from django.utils import timezone
 
-from accounts.models.tenancy import TenantOwned
+from accounts.models.tenancy import TenantOwned, TenantQuerySet
 
 
 class Scope(models.TextChoices):
@@ -24,6 +24,13 @@ class Scope(models.TextChoices):
 def validate_scopes(value: Any) -> None:
     if not isinstance(value, list) or not value or not set(map(str, value)) <= set(Scope.values):
         raise ValidationError(f"Give one or more of: {', '.join(Scope.values)}.")
+
+
+class ApiKeyQuerySet(TenantQuerySet):
+    def live(self) -> Self:
+        """Those whose `is_active` is true."""
+        endless = models.Q(expires_at=None) | models.Q(expires_at__gt=timezone.now())
+        return self.filter(endless, revoked_at=None)
 
 
 class ApiKey(TenantOwned):
@@ -52,6 +59,8 @@ class ApiKey(TenantOwned):
         settings.AUTH_USER_MODEL, null=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
     created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = ApiKeyQuerySet.as_manager()  # type: ignore[misc]  # the stubs see two kinds of variable
 
     class Meta:
         ordering = ["-created_at"]

@@ -107,6 +107,6 @@ def _key(principal: Principal, pk: UUID) -> ApiKey:
 
 
 def _state(key: ApiKey) -> str:
-    if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= timezone.now() else "active"
+    if key.is_active:
+        return "active"
+    return "expired" if key.revoked_at is None else "revoked"

@@ -29,8 +29,8 @@ def api_keys_revoke(*, by: Principal, keys: Iterable[ApiKey]) -> None:
 
 
 def live_tokens(user: User) -> QuerySet[ApiKey]:
-    """A person's own keys that were not revoked."""
-    return ApiKey.objects.filter(user=user, revoked_at=None).select_related("tenant")
+    """A person's own keys that still work."""
+    return ApiKey.objects.live().filter(user=user).select_related("tenant")
 
 
 def public_of(key: ApiKey) -> dict[str, object]:

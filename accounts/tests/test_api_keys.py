@@ -193,3 +193,16 @@ def test_a_forgotten_key_is_read_again(client_for: Client, acme: Tenant) -> None
     assert works(client_for, text)  # known for a few seconds
     keyring.forget(row.pk)
     assert not works(client_for, text)
+
+
+def test_live_keys_are_those_that_are_active(acme: Tenant, rival: Tenant) -> None:
+    past, future = datetime(2020, 1, 1, tzinfo=UTC), datetime(2999, 1, 1, tzinfo=UTC)
+    live = [make_key(acme, "read")[0], make_key(acme, "read", expires_at=future)[0]]
+    ended = [
+        make_key(acme, "read", expires_at=past)[0],
+        make_key(acme, "read", revoked_at=past)[0],
+        make_key(acme, "read", revoked_at=past, expires_at=future)[0],
+    ]
+    make_key(rival, "read")
+    assert set(ApiKey.objects.for_tenant(acme).live()) == set(live)
+    assert [key.is_active for key in (*live, *ended)] == [True, True, False, False, False]
