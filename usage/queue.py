@@ -4,7 +4,6 @@ An entry holds `t` (tenant id), `n` (how many events) and `e` (their JSON array)
 was accepted. Entries are deleted once applied, so what the stream holds is what is still to do.
 """
 
-import threading
 import uuid
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -14,12 +13,13 @@ import msgspec
 import redis
 from django.conf import settings
 
-from accounts.redis_link import RedisAway, breaker, client, patient_client
+from accounts.redis_link import breaker, client, patient_client
 from accounts.wire import encode
+from usage.appender import Appender
 
 GROUP: Final = "writers"
 PAGE: Final = 20
-_local = threading.local()
+_appender = Appender()
 
 
 class _Id(msgspec.Struct):
@@ -60,27 +60,8 @@ def append(batches: Iterable[tuple[uuid.UUID, int, bytes]]) -> None:
     A timed-out append may have been applied all the same; the caller then stores the same events
     directly, and their ids keep them from counting twice.
     """
-    breaker.require()
-    connection = _connection()
-    try:
-        for tenant_id, count, payload in batches:
-            connection.send_command(
-                "XADD", settings.EVENT_STREAM, "*", "t", tenant_id.bytes, "n", count, "e", payload
-            )
-            connection.read_response()
-    except (redis.RedisError, OSError) as error:
-        connection.disconnect()
-        breaker.trip()
-        raise RedisAway from error
-
-
-def _connection() -> Any:
-    """This thread's own connection, without the pool and retries that double the cost of a command."""
-    connection, made_after = getattr(_local, "connection", (None, 0))
-    if connection is None or made_after != breaker.trips:
-        connection = client().connection_pool.make_connection()
-        _local.connection = connection, breaker.trips
-    return connection
+    stream = settings.EVENT_STREAM
+    _appender.send([("XADD", stream, "*", "t", t.bytes, "n", n, "e", e) for t, n, e in batches])
 
 
 def ensure_group() -> None:

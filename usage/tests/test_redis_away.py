@@ -34,7 +34,7 @@ def redis(settings: Any) -> Iterator[Redis]:
 def forget_connections() -> None:
     for remembered in (redis_link.client, redis_link.patient_client, throttles._shared):
         remembered.cache_clear()
-    queue._local.__dict__.clear()
+    queue._appender._connection = (None, 0)
     ask_again()
 
 
