@@ -1,31 +1,31 @@
 """A new API key from the command line."""
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from datetime import timedelta
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from accounts.errors import AppError
+from accounts.management.base import PlainCommand
 from accounts.models import Scope
 from accounts.principals import SYSTEM, find_tenant
 from accounts.services.keys import api_key_create
 
 
-class Command(BaseCommand):
-    help = "Create an API key of a tenant. The key is printed now and can never be shown again."
+class Command(PlainCommand):
+    help = (
+        "Create an API key of a tenant. The key is printed now and can never be shown again.\n\n"
+        "Examples:\n"
+        "  manage.py create_api_key acme\n"
+        "  manage.py create_api_key acme --name gateway --scopes ingest --expires-in-days 90\n"
+        "  KEY=$(manage.py create_api_key acme --scopes read,build --json | jq -r .key)\n"
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = RawDescriptionHelpFormatter
-        parser.epilog = (
-            "Examples:\n"
-            "  manage.py create_api_key acme\n"
-            "  manage.py create_api_key acme --name gateway --scopes ingest --expires-in-days 90\n"
-            "  KEY=$(manage.py create_api_key acme --scopes read,build --json | jq -r .key)\n"
-        )
         parser.add_argument("tenant", help="slug or UUID")
         parser.add_argument("--name", default="Command line", help="what it is for")
         parser.add_argument(

@@ -1,29 +1,29 @@
 """A new tenant from the command line."""
 
 import json
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.errors import AppError
+from accounts.management.base import PlainCommand
 from accounts.models import User
 from accounts.principals import SYSTEM
 from accounts.services.tenants import tenant_create
 
 
-class Command(BaseCommand):
-    help = "Create a tenant, perhaps with an owner who has an account already."
+class Command(PlainCommand):
+    help = (
+        "Create a tenant, perhaps with an owner who has an account already.\n\n"
+        "Examples:\n"
+        "  manage.py create_tenant acme --name 'Acme Ltd'\n"
+        "  manage.py create_tenant acme --currency EUR --timezone Europe/Berlin --owner ada@acme.test\n"
+        "  manage.py create_tenant acme --json | jq -r .id\n"
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = RawDescriptionHelpFormatter
-        parser.epilog = (
-            "Examples:\n"
-            "  manage.py create_tenant acme --name 'Acme Ltd'\n"
-            "  manage.py create_tenant acme --currency EUR --timezone Europe/Berlin --owner ada@acme.test\n"
-            "  manage.py create_tenant acme --json | jq -r .id\n"
-        )
         parser.add_argument("slug", help="short name in addresses and headers: letters, digits, hyphens")
         parser.add_argument("--name", help="full name; default: the slug")
         parser.add_argument("--currency", default="USD", help="ISO 4217 code; default: USD")

@@ -1,28 +1,25 @@
 """Tenants, people, keys and a month of usage for a development machine."""
 
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
 from typing import Any, Final
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE, demo_accounts_load
+from accounts.management.base import PlainCommand
 from accounts.models import Tenant
 from usage.demo import events_store
 
 EVENTS: Final = {"demo-tenant": 2000, "dev": 60}  # test-tenant stays empty: the first run is to be seen
 
 
-class Command(BaseCommand):
-    help = "Load the demo tenants, people, keys and usage events. A second run adds nothing."
-
-    def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.formatter_class = RawDescriptionHelpFormatter
-        parser.epilog = (
-            "Examples:\n"
-            "  ENVIRONMENT=development python manage.py load_demo\n"
-            "  ENVIRONMENT=development python manage.py load_demo --verbosity 0   (says nothing)\n"
-        )
+class Command(PlainCommand):
+    help = (
+        "Load the demo tenants, people, keys and usage events. A second run adds nothing.\n\n"
+        "Examples:\n"
+        "  ENVIRONMENT=development python manage.py load_demo\n"
+        "  ENVIRONMENT=development python manage.py load_demo --verbosity 0   (says nothing)\n"
+    )
 
     def handle(self, *args: Any, **options: Any) -> None:
         if settings.ENVIRONMENT != "development":

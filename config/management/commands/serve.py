@@ -4,16 +4,17 @@ import asyncio
 import os
 import signal
 import socket
-from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from argparse import ArgumentParser
 from collections.abc import Callable
 from typing import Any
 
 import uvicorn
 from django.conf import settings
 from django.core.management import call_command
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 
 from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE
+from accounts.management.base import PlainCommand
 from config import startup
 
 
@@ -29,7 +30,7 @@ class Server(uvicorn.Server):
         self._when_ready()
 
 
-class Command(BaseCommand):
+class Command(PlainCommand):
     help = (
         "Serve the API, console, admin, docs, static files and the activity stream, and do the background\n"
         "work, in this one process. Migrates first; in development it also loads the demo data.\n\n"
@@ -38,9 +39,6 @@ class Command(BaseCommand):
         "  PORT=8001 python manage.py serve --host 0.0.0.0\n"
     )
     requires_migrations_checks = False
-
-    def create_parser(self, *args: Any, **kwargs: Any) -> Any:
-        return super().create_parser(*args, formatter_class=RawDescriptionHelpFormatter, **kwargs)
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default=settings.SERVE_HOST, help="address to listen on (APP_HOST)")
