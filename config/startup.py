@@ -5,12 +5,10 @@ from typing import Final
 
 import structlog
 from django.conf import settings
+from django.core import checks
 from django.db import OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
-from accounts.demo import DEMO_EMAILS, DEMO_KEYS
-from accounts.keyring import hash_key
-from accounts.models import ApiKey, User
 from accounts.services.keys import api_keys_seed
 from config import sentry
 from usage.queries import queue_state
@@ -28,7 +26,7 @@ def prepare() -> None:
     sentry.start()
     wait_for_database()
     require_migrations()
-    refuse_demo_rows()
+    refuse_what_is_unsafe()
     api_keys_seed()
     warn_about_redis()
     connection.close()
@@ -63,22 +61,14 @@ def require_migrations() -> None:
         )
 
 
-def refuse_demo_rows() -> None:
-    """Well-known keys and passwords must never open a real system."""
-    if settings.ENVIRONMENT not in {"production", "staging"}:
+def refuse_what_is_unsafe() -> None:
+    """Easy secrets and well-known accounts must never open a real system, however it is started."""
+    if not settings.STRICT:
         return
-    people = User.objects.filter(email__in=DEMO_EMAILS, is_active=True).values_list("email", flat=True)
-    keys = ApiKey.objects.filter(
-        key_hash__in=[hash_key(key) for key in DEMO_KEYS], revoked_at=None
-    ).values_list("name", flat=True)
-    seeded = [entry.partition(":")[0] for entry in settings.API_KEYS]
-    found = [*people, *keys, *(f"{key} in API_KEYS" for key in seeded if key in DEMO_KEYS)]
-    if found:
-        raise CannotStart(
-            f"This {settings.ENVIRONMENT} database holds demo credentials that everyone knows: "
-            f"{', '.join(found)}. Deactivate these people and revoke these keys, "
-            "or start with an empty database."
-        )
+    found = checks.run_checks(tags=[checks.Tags.security, checks.Tags.database], databases=["default"])
+    reasons = [f"- {said.msg} {said.hint or ''}" for said in found if said.is_serious()]
+    if reasons:
+        raise CannotStart(f"It is not safe to start {settings.ENVIRONMENT} so:\n" + "\n".join(reasons))
 
 
 def warn_about_redis() -> None:

@@ -1,9 +1,15 @@
 """Django itself: apps, middleware, templates, static files, time and mail."""
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config.settings.env import BASE_DIR, STRICT, VAR_DIR, env
 
 VERSION = "0.1.0"
 DEBUG = env.bool("DEBUG", default=False)
+if DEBUG and STRICT:
+    raise ImproperlyConfigured(
+        "DEBUG shows code and settings to everybody; it is for ENVIRONMENT=development."
+    )
 
 INSTALLED_APPS = [
     "config.apps.ConfigConfig",
@@ -75,7 +81,6 @@ STORAGES = {
         else "django.contrib.staticfiles.storage.StaticFilesStorage"
     },
 }
-MEDIA_ROOT = VAR_DIR / "files"
 
 LANGUAGE_CODE = "en"
 TIME_ZONE = "UTC"

@@ -25,6 +25,7 @@ for request in json.load(sys.stdin):
     answers.append([*seen, b"".join(answer).decode()])
 print(json.dumps(answers))
 """
+START: Final = "import config.wsgi"
 Run = subprocess.CompletedProcess[str]
 
 
@@ -110,3 +111,25 @@ def test_utf8_may_be_named(production: Production) -> None:
         {"PATH_INFO": "/docs", "HTTP_HOST": "api.skyledger.example", "CONTENT_TYPE": 'x/y; charset="UTF-8"'}
     )
     assert answer[0] == "200 OK"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "reason"),
+    [
+        ("JWT_SECRET_KEY", "abc", "JWT_SECRET_KEY is too easy to guess."),
+        ("MASTER_TOKEN", "x", "MASTER_TOKEN is too easy to guess."),
+        ("API_KEYS", "dev-key-12345:dev:admin", "API_KEYS, entry 1 is too easy to guess."),
+        ("TRUSTED_PROXIES", "0.0.0.0/0", "TRUSTED_PROXIES holds '0.0.0.0/0'"),
+        ("DEBUG", "true", "DEBUG shows code and settings to everybody"),
+    ],
+)
+def test_it_does_not_start_unsafe(production: Production, name: str, value: str, reason: str) -> None:
+    run = production.run("-c", START, **{name: value})
+    assert run.returncode == 1
+    assert reason in run.stderr
+
+
+def test_strong_secrets_start(production: Production) -> None:
+    strong = dict.fromkeys(("JWT_SECRET_KEY", "MASTER_TOKEN", "API_KEYS", "API_KEY_PEPPER"), STRONG)
+    run = production.run("-c", START, **strong)
+    assert (run.returncode, run.stderr) == (0, "")

@@ -14,6 +14,7 @@ from django.db import OperationalError, connection
 from structlog.testing import capture_logs
 
 from accounts.demo import demo_accounts_load
+from accounts.models import ApiKey, User
 from config import startup
 from usage.queue import QueueState
 
@@ -27,9 +28,13 @@ PRODUCTION = {
 
 
 def manage(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
+    return python("manage.py", *arguments, **environment)
+
+
+def python(*arguments: str, **environment: str) -> "subprocess.CompletedProcess[str]":
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "VAR_DIR") if name in os.environ}
     return subprocess.run(
-        [sys.executable, "manage.py", *arguments],
+        [sys.executable, *arguments],
         cwd=Path(configured.BASE_DIR),
         env={**kept, **environment},
         capture_output=True,
@@ -50,17 +55,18 @@ def test_production_settings_pass_djangos_own_checks() -> None:
     assert run.returncode == 0, run.stderr
 
 
-def test_a_database_that_does_not_come_ends_the_start_with_a_sentence() -> None:
-    run = manage(
-        "serve",
-        "--port",
-        "0",
-        **{
-            **PRODUCTION,
-            "DATABASE_URL": "postgresql://a:hunter2@127.0.0.1:1/x",
-            "DATABASE_WAIT_SECONDS": "0",
-        },
-    )
+PROCESSES = {
+    "web": ["-c", "import config.wsgi"],
+    "sockets": ["-c", "import config.asgi"],
+    "worker": ["-m", "celery", "-A", "config", "worker"],
+    "all in one": ["manage.py", "serve", "--port", "0"],
+}
+
+
+@pytest.mark.parametrize("process", PROCESSES.values(), ids=PROCESSES)
+def test_a_database_that_does_not_come_ends_the_start_with_a_sentence(process: list[str]) -> None:
+    away = {"DATABASE_URL": "postgresql://a:hunter2@127.0.0.1:1/x", "DATABASE_WAIT_SECONDS": "0"}
+    run = python(*process, **{**PRODUCTION, **away})
     assert run.returncode == 1
     assert "The database did not answer within 0 seconds" in run.stderr
     assert "Traceback" not in run.stderr
@@ -101,24 +107,17 @@ def without_a_migration() -> Iterator[None]:
 
 
 @pytest.mark.django_db
-def test_demo_rows_are_refused_where_it_matters(settings: Any) -> None:
-    startup.refuse_demo_rows()
-    settings.ENVIRONMENT = "development"
+def test_living_demo_rows_are_refused_where_it_matters(settings: Any) -> None:
     demo_accounts_load()
-    startup.refuse_demo_rows()
-    settings.ENVIRONMENT = "production"
+    startup.refuse_what_is_unsafe()
+    settings.STRICT = True
     with pytest.raises(startup.CannotStart) as refused:
-        startup.refuse_demo_rows()
-    assert "admin@example.com" in str(refused.value)
-    assert "Test key" in str(refused.value)
-
-
-@pytest.mark.django_db
-def test_a_demo_key_in_api_keys_is_refused(settings: Any) -> None:
-    settings.ENVIRONMENT = "staging"
-    settings.API_KEYS = ["dev-key-12345:dev:admin"]
-    with pytest.raises(startup.CannotStart, match="dev-key-12345 in API_KEYS"):
-        startup.refuse_demo_rows()
+        startup.refuse_what_is_unsafe()
+    assert "account or key admin@example.com is alive in this database. Start with" in str(refused.value)
+    assert "test-api-key" in str(refused.value)
+    User.objects.update(is_active=False)
+    ApiKey.objects.update(revoked_at="2026-01-01T00:00:00Z")
+    startup.refuse_what_is_unsafe()
 
 
 @pytest.mark.parametrize(("durable", "warnings"), [(False, 1), (True, 0), (None, 0)])
