@@ -1,9 +1,11 @@
 """What /metrics answers: the counters of all processes, and what is measured at that moment."""
 
+import math
 import os
 from collections.abc import Iterator
 from typing import Final
 
+from django.conf import settings
 from django.db import connection
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -37,12 +39,17 @@ class Measured(Collector):
 
 def queue_depth() -> float:
     state = queue_state()
-    return state.depth if state else 0
+    return state.depth if state else _unsaid()
 
 
 def queue_age() -> float:
     state = queue_state()
-    return state.oldest_seconds if state else 0
+    return state.oldest_seconds if state else _unsaid()
+
+
+def _unsaid() -> float:
+    """Without Redis no event ever waits; one that is away does not say how many do."""
+    return math.nan if settings.REDIS_URL else 0.0
 
 
 def open_connections() -> float:

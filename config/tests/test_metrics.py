@@ -1,5 +1,6 @@
 """Every metric of the older service is there and really recorded."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -80,6 +81,15 @@ def test_the_queue_is_measured_when_asked(monkeypatch: pytest.MonkeyPatch) -> No
     assert found["redis_queue_size", frozenset()] == 42
     assert found["event_queue_oldest_seconds", frozenset()] == 7.5
     assert found["database_connections_active", frozenset()] >= 1
+
+
+@pytest.mark.parametrize(("url", "unknown"), [("redis://127.0.0.1:1/0", True), ("", False)])
+def test_a_queue_that_does_not_answer_is_not_called_empty(settings: Any, url: str, unknown: bool) -> None:
+    settings.REDIS_URL = url
+    found = scrape()
+    for name in ("redis_queue_size", "event_queue_oldest_seconds"):
+        assert math.isnan(found[name, frozenset()]) is unknown
+        assert unknown or found[name, frozenset()] == 0
 
 
 def test_what_nobody_can_measure_hides_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
