@@ -1,25 +1,23 @@
 """The Celery application: `celery -A config worker` and `celery -A config beat`."""
 
 import os
-from typing import Any
 
-from celery import Celery, bootsteps
+from celery import Celery
+from celery.loaders.app import AppLoader
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 
-class Prepare(bootsteps.Step):
-    """A worker makes sure of its database first, as every process does."""
-
-    def __init__(self, parent: Any, **kwargs: Any) -> None:
+class Loader(AppLoader):
+    def on_worker_init(self) -> None:
+        """Worker and beat make sure of their database first, as every process does."""
         from config import startup  # models exist only after Django's setup
 
-        super().__init__(parent, **kwargs)
         startup.prepare()
 
 
-app = Celery("skyledger")
+app = Celery("skyledger", loader="config.celery:Loader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
-app.steps["worker"].update([Prepare, DjangoStructLogInitStep])
+app.steps["worker"].add(DjangoStructLogInitStep)

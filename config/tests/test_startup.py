@@ -58,7 +58,9 @@ def test_production_settings_pass_djangos_own_checks() -> None:
 PROCESSES = {
     "web": ["-c", "import config.wsgi"],
     "sockets": ["-c", "import config.asgi"],
+    "writer": ["manage.py", "write_events"],
     "worker": ["-m", "celery", "-A", "config", "worker"],
+    "beat": ["-m", "celery", "-A", "config", "beat"],
     "all in one": ["manage.py", "serve", "--port", "0"],
 }
 
