@@ -17,6 +17,10 @@ from tests.builders import make_key, make_tenant, make_user
 Role = Membership.Role
 
 
+def pytest_configure() -> None:
+    settings.PASSWORD_HASHERS = ["tests.builders.QuickArgon2", *settings.PASSWORD_HASHERS[1:]]
+
+
 @pytest.fixture(scope="session")
 def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix: None, worker_id: str) -> None:
     """SQLite in a file of each process, as in real life: in memory it locks and journals differently."""
