@@ -78,10 +78,18 @@ class ApiKeyFilter(django_filters.FilterSet):
 
 
 @extend_schema_view(
-    list=extend_schema(responses=ApiKeyResponse(many=True), tags=["api-keys"]),
-    retrieve=extend_schema(responses=ApiKeyResponse, tags=["api-keys"]),
+    list=extend_schema(
+        description="The tenant's keys, ended ones too, without their text; for its admins.",
+        responses=ApiKeyResponse(many=True),
+        tags=["api-keys"],
+    ),
+    retrieve=extend_schema(
+        description="One key of the tenant, without its text.", responses=ApiKeyResponse, tags=["api-keys"]
+    ),
 )
 class ApiKeyViewSet(NoStoreMixin, ListModelMixin, RetrieveModelMixin, TenantViewSet[ApiKey]):
+    """API keys, managed by the tenant's admins."""
+
     queryset = ApiKey.objects.all()
     serializer_class = ApiKeyResponse
     filterset_class = ApiKeyFilter

@@ -89,7 +89,13 @@ class MemberResponse(serializers.ModelSerializer[Membership]):
         fields: tuple[str, ...] = ("user_id", "email", "username", "role", "is_active", "created_at")
 
 
-@extend_schema_view(list=extend_schema(responses=TenantResponse(many=True), tags=["tenants"]))
+@extend_schema_view(
+    list=extend_schema(
+        description="The caller's tenants; all of them for the platform.",
+        responses=TenantResponse(many=True),
+        tags=["tenants"],
+    )
+)
 class TenantsViewSet(ListModelMixin, GenericViewSet[Tenant]):
     """The caller's tenants: all of them for the platform. `{tenant_id}` is a slug or a UUID."""
 
@@ -118,6 +124,7 @@ class TenantsViewSet(ListModelMixin, GenericViewSet[Tenant]):
 
     @extend_schema(responses=TenantResponse, tags=["tenants"])
     def retrieve(self, request: Request, tenant_id: str) -> Response:
+        """One of the caller's tenants."""
         return Response(TenantResponse(principal_of(request).home).data)
 
     @extend_schema(request=TenantUpdateRequest, responses=TenantResponse, tags=["tenants"])
@@ -130,7 +137,13 @@ class TenantsViewSet(ListModelMixin, GenericViewSet[Tenant]):
         return Response(TenantResponse(tenant).data)
 
 
-@extend_schema_view(list=extend_schema(responses=MemberResponse(many=True), tags=["tenants"]))
+@extend_schema_view(
+    list=extend_schema(
+        description="Who belongs to the tenant, and as what; for its admins.",
+        responses=MemberResponse(many=True),
+        tags=["tenants"],
+    )
+)
 class MembersViewSet(ListModelMixin, TenantViewSet[Membership]):
     """Who belongs to a tenant, and as what; for its admins."""
 

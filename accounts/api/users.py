@@ -181,7 +181,13 @@ class UserFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ("email", "is_active")
 
 
-@extend_schema_view(list=extend_schema(responses=UserResponse(many=True), tags=["users"]))
+@extend_schema_view(
+    list=extend_schema(
+        description="The members of the tenant, for its admins; everybody for the platform outside of any.",
+        responses=UserResponse(many=True),
+        tags=["users"],
+    )
+)
 class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
     """`{id}` is a UUID, or `me` for oneself."""
 
@@ -218,6 +224,7 @@ class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
 
     @extend_schema(responses=UserResponse, tags=["users"])
     def retrieve(self, request: Request, pk: str) -> Response:
+        """One person, or oneself; readable also after deactivation."""
         return Response(UserResponse(self.get_object()).data)
 
     @extend_schema(request=UserUpdateRequest, responses=UserUpdatedResponse, tags=["users"])
@@ -241,7 +248,7 @@ class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
     @extend_schema(responses=ProfileResponse, tags=["users"])
     @action(detail=True)
     def profile(self, request: Request, pk: str) -> Response:
-        """Readable also after deactivation."""
+        """When somebody joined and left, and as what; readable also after deactivation."""
         return Response(ProfileResponse(self.get_object()).data)
 
     @extend_schema(responses=UserTokensResponse, tags=["users"])
@@ -285,12 +292,15 @@ class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
 
 
 @extend_schema_view(
-    retrieve=extend_schema(operation_id="users_me_retrieve"),
+    retrieve=extend_schema(
+        operation_id="users_me_retrieve",
+        description="Oneself. What hangs below, such as `/users/me/profile`, is `/users/{id}/profile`.",
+    ),
     update=extend_schema(operation_id="users_me_update"),
     partial_update=extend_schema(operation_id="users_me_partial_update"),
 )
 class MeViewSet(UserViewSet):
-    """Oneself. What hangs below, such as `/users/me/profile`, is `/users/{id}/profile`."""
+    """Oneself."""
 
 
 def _changed(user: User, status: str) -> Response:
