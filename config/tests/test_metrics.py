@@ -2,14 +2,18 @@
 
 import math
 from collections.abc import Callable
+from io import StringIO
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
 from config import exposition
+from config.management.commands import write_events
 from usage.queue import QueueState
 from usage.tests.documents import batch, event
 
@@ -100,6 +104,21 @@ def test_what_nobody_can_measure_hides_nothing_else(monkeypatch: pytest.MonkeyPa
     found = scrape()
     assert found["redis_queue_size", frozenset()] != found["redis_queue_size", frozenset()]  # NaN
     assert found["database_connections_active", frozenset()] >= 1
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "0.0.0.0"])
+def test_a_writer_shows_its_own_counters_where_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, settings: Any, host: str
+) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    served = Mock()
+    monkeypatch.setattr(write_events, "start_http_server", served)
+    monkeypatch.setattr(write_events.startup, "prepare", Mock())
+    monkeypatch.setattr(write_events.writer, "run", Mock())
+    options = [] if host == "127.0.0.1" else ["--metrics-host", host]
+    monkeypatch.setattr(write_events.signal, "signal", Mock())
+    call_command("write_events", "--metrics-port", "9101", *options, stdout=StringIO())
+    served.assert_called_once_with(9101, addr=host)
 
 
 def test_stored_events_are_counted(
