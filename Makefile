@@ -32,7 +32,7 @@ faults: export FAULT_SECONDS ?= 30
 faults: .venv/dev ## Run the fault tests alone and long (FAULT_SECONDS=… of load in each)
 	@$(BIN)/python -m pytest tests/faults
 
-bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway and COPY
+bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway and COPY (needs wrk)
 	@$(BIN)/python -m bench.ingest
 
 lock: .venv/dev ## Compile requirements*.txt from pyproject.toml

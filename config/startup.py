@@ -22,7 +22,7 @@ class CannotStart(SystemExit):
 
 
 def prepare() -> None:
-    """For the web processes, the worker, the event writer and the one-process mode."""
+    """For the web processes, worker, beat, the event writer and the one-process mode."""
     sentry.start()
     wait_for_database()
     require_migrations()
