@@ -130,7 +130,7 @@ def test_fields_are_named_at_any_depth(http: Client) -> None:
             400,
             "validation_error",
         ),
-        ("get", "/health", {"headers": {"Host": "evil.example"}}, 400, "validation_error"),
+        ("get", "/usage", {"headers": {"Host": "evil.example"}}, 400, "validation_error"),
         ("get", "/api/v1/usage", {}, 401, "authentication_required"),
     ],
 )

@@ -1,6 +1,7 @@
 """Every metric of the older service is there and really recorded."""
 
 import math
+import signal
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
@@ -12,8 +13,9 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
-from config import exposition
+from config import exposition, startup
 from config.management.commands import write_events
+from usage import writer
 from usage.queue import QueueState
 from usage.tests.documents import batch, event
 
@@ -113,10 +115,10 @@ def test_a_writer_shows_its_own_counters_where_it_is_told(
     settings.REDIS_URL = "redis://127.0.0.1:1/0"
     served = Mock()
     monkeypatch.setattr(write_events, "start_http_server", served)
-    monkeypatch.setattr(write_events.startup, "prepare", Mock())
-    monkeypatch.setattr(write_events.writer, "run", Mock())
+    monkeypatch.setattr(startup, "prepare", Mock())
+    monkeypatch.setattr(writer, "run", Mock())
     options = [] if host == "127.0.0.1" else ["--metrics-host", host]
-    monkeypatch.setattr(write_events.signal, "signal", Mock())
+    monkeypatch.setattr(signal, "signal", Mock())
     call_command("write_events", "--metrics-port", "9101", *options, stdout=StringIO())
     served.assert_called_once_with(9101, addr=host)
 
