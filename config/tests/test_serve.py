@@ -15,6 +15,7 @@ import psycopg
 import pytest
 import requests
 from django.conf import settings
+from psycopg.sql import SQL, Identifier
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
@@ -105,13 +106,14 @@ def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 
 def fresh_servers() -> dict[str, str]:
-    """A new database in the test run's PostgreSQL, and a database of its Redis that no test uses."""
-    url = os.environ["DATABASE_URL"]
+    """A new database in the test run's PostgreSQL, and a database of its Redis that no other test uses."""
+    worker = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    url, name = os.environ["DATABASE_URL"], f"skyledger_box_{worker}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS skyledger_box WITH (FORCE)")
-        connection.execute("CREATE DATABASE skyledger_box")
-    redis = os.environ["REDIS_URL"].rpartition("/")[0] + "/15"
-    return {"DATABASE_URL": url.rpartition("/")[0] + "/skyledger_box", "REDIS_URL": redis}
+        connection.execute(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+        connection.execute(SQL("CREATE DATABASE {}").format(Identifier(name)))
+    redis = f"{os.environ['REDIS_URL'].rpartition('/')[0]}/{15 - worker}"
+    return {"DATABASE_URL": f"{url.rpartition('/')[0]}/{name}", "REDIS_URL": redis}
 
 
 def receive(stream: Any) -> dict[str, Any]:
