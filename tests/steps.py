@@ -1,4 +1,4 @@
-"""Every proof of `make test`, one after the other, to the end even when one fails. `lint`: only the linters.
+"""Every proof of `make test`, to the end even when one fails. `lint`: only the linters.
 
 Each step says its name and its seconds; the last lines say what failed and what the tests really ran on.
 """
@@ -10,7 +10,9 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -45,8 +47,11 @@ def linters() -> list[Step]:
     ]
 
 
-def proofs(scratch: str) -> list[Step]:
-    """All steps; `scratch` is a folder for what the Django commands write."""
+def proofs(scratch: str) -> list[list[Step]]:
+    """All steps, in two lanes for two cores; `scratch` is a folder for what the Django commands write.
+
+    The fault tests mostly wait for what they broke, and the embedded run needs no servers.
+    """
     django = {
         "ENVIRONMENT": "test",
         "VAR_DIR": scratch,
@@ -54,33 +59,39 @@ def proofs(scratch: str) -> list[Step]:
         "REDIS_URL": "",
     }
     schema = f"{scratch}/openapi.yaml"
-    return [
+    checks = [
         *linters(),
         Step("migrations", "python manage.py makemigrations --check --dry-run", django),
         Step("deployment", "python manage.py check --deploy --fail-level WARNING", {**django, **PRODUCTION}),
         Step("schema", f"python manage.py spectacular --validate --fail-on-warn --file {schema}", django),
         Step("docs/openapi.yaml (make openapi)", f"diff -u docs/openapi.yaml {schema}"),
         Step("pytest", f"{PYTEST} -n 2 --ignore=tests/faults"),
+    ]
+    others = [
         Step("pytest faults", f"{PYTEST} tests/faults"),
         Step("pytest embedded", f"{PYTEST} -n 2", {"SKYLEDGER_TESTS": "embedded"}),
     ]
+    return [checks, others]
 
 
 def passes(step: Step, tested_on: list[str]) -> bool:
-    """Run one step with its output shown; the backends that pytest names go to `tested_on`."""
-    print(_bold(f"== {step.name}"), flush=True)
+    """Run one step and show its output; the backends that pytest names go to `tested_on`."""
     started = time.monotonic()
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **step.environment}
-    with subprocess.Popen(
+    run = subprocess.run(
         step.command.split(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        for line in process.stdout or ():
-            print(line, end="", flush=True)
-            if line.startswith("Tested on:"):
-                tested_on.append(f"{step.name}: {line.partition(': ')[2].strip()}")
-    verdict = "ok" if process.returncode == 0 else "FAILED"
-    print(f"{verdict}: {step.name}, {time.monotonic() - started:.1f} s\n", flush=True)
-    return process.returncode == 0
+    )
+    said = [line for line in run.stdout.splitlines() if line.startswith("Tested on:")]
+    tested_on.extend(f"{step.name}: {line.partition(': ')[2].strip()}" for line in said)
+    verdict = "ok" if run.returncode == 0 else "FAILED"
+    seconds = time.monotonic() - started
+    # In one write, as another lane may be writing too.
+    print(f"{_bold(f'== {step.name}')}\n{run.stdout}{verdict}: {step.name}, {seconds:.1f} s\n", flush=True)
+    return run.returncode == 0
+
+
+def failures(lane: list[Step], tested_on: list[str]) -> list[str]:
+    return [step.name for step in lane if not passes(step, tested_on)]
 
 
 def _bold(text: str) -> str:
@@ -91,13 +102,11 @@ def main() -> None:
     started = time.monotonic()
     tested_on: list[str] = []
     with tempfile.TemporaryDirectory(prefix="sky-steps-") as scratch:
-        steps = linters() if sys.argv[1:] == ["lint"] else proofs(scratch)
-        failed = [step.name for step in steps if not passes(step, tested_on)]
-    print(
-        _bold(
-            f"{len(steps) - len(failed)} of {len(steps)} steps passed in {time.monotonic() - started:.0f} s"
-        )
-    )
+        lanes = [linters()] if sys.argv[1:] == ["lint"] else proofs(scratch)
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            failed = list(chain.from_iterable(pool.map(lambda lane: failures(lane, tested_on), lanes)))
+    number, seconds = sum(map(len, lanes)), time.monotonic() - started
+    print(_bold(f"{number - len(failed)} of {number} steps passed in {seconds:.0f} s"))
     for name in failed:
         print(f"FAILED: {name}")
     for line in tested_on:

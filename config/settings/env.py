@@ -1,6 +1,9 @@
 """Where settings come from: the environment, `NAME_FILE` for secrets, and `.env` beside manage.py."""
 
+import os
 import secrets
+import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -36,10 +39,10 @@ def local_secret(name: str) -> str:
     """A random secret kept in `var/`, so that sign-ins survive a restart on a developer's machine."""
     VAR_DIR.mkdir(parents=True, exist_ok=True)
     path = VAR_DIR / f"{name}.secret"
-    try:
-        with path.open("x") as file:
-            path.chmod(0o600)
-            file.write(secrets.token_urlsafe(48))
-    except FileExistsError:
-        pass
+    if not path.exists():
+        # Linked whole into its place, so that a process starting beside us never reads half of it.
+        with tempfile.NamedTemporaryFile("w", dir=VAR_DIR) as draft, suppress(FileExistsError):
+            draft.write(secrets.token_urlsafe(48))
+            draft.flush()
+            os.link(draft.name, path)
     return path.read_text()
