@@ -26,6 +26,8 @@ def operations() -> Iterator[tuple[str, str]]:
                 yield method, path
 
 
+# Tenants are kept apart in the code and not by the database, so one of the two runs is enough.
+pytestmark = pytest.mark.full
 OPERATIONS: Final = sorted(operations())
 
 
