@@ -47,10 +47,10 @@ def linters() -> list[Step]:
     ]
 
 
-def proofs(scratch: str) -> list[list[Step]]:
-    """All steps, in two lanes for two cores; `scratch` is a folder for what the Django commands write.
+def proofs(scratch: str) -> list[list[list[Step]]]:
+    """All steps: two lanes for two cores, then the fault tests, which are fair only on a quiet machine.
 
-    The fault tests mostly wait for what they broke, and the embedded run needs no servers.
+    `scratch` is a folder for what the Django commands write.
     """
     django = {
         "ENVIRONMENT": "test",
@@ -67,11 +67,9 @@ def proofs(scratch: str) -> list[list[Step]]:
         Step("docs/openapi.yaml (make openapi)", f"diff -u docs/openapi.yaml {schema}"),
         Step("pytest", f"{PYTEST} -n 2 --ignore=tests/faults"),
     ]
-    others = [
-        Step("pytest faults", f"{PYTEST} tests/faults"),
-        Step("pytest embedded", f"{PYTEST} -n 2", {"SKYLEDGER_TESTS": "embedded"}),
-    ]
-    return [checks, others]
+    embedded = [Step("pytest embedded", f"{PYTEST} -n 2", {"SKYLEDGER_TESTS": "embedded"})]
+    faults = [Step("pytest faults", f"{PYTEST} tests/faults")]
+    return [[checks, embedded], [faults]]
 
 
 def passes(step: Step, tested_on: list[str]) -> bool:
@@ -102,10 +100,13 @@ def main() -> None:
     started = time.monotonic()
     tested_on: list[str] = []
     with tempfile.TemporaryDirectory(prefix="sky-steps-") as scratch:
-        lanes = [linters()] if sys.argv[1:] == ["lint"] else proofs(scratch)
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            failed = list(chain.from_iterable(pool.map(lambda lane: failures(lane, tested_on), lanes)))
-    number, seconds = sum(map(len, lanes)), time.monotonic() - started
+        stages = [[linters()]] if sys.argv[1:] == ["lint"] else proofs(scratch)
+        failed: list[str] = []
+        for lanes in stages:
+            with ThreadPoolExecutor(len(lanes)) as pool:
+                failed += chain.from_iterable(pool.map(lambda lane: failures(lane, tested_on), lanes))
+    number = sum(len(lane) for lanes in stages for lane in lanes)
+    seconds = time.monotonic() - started
     print(_bold(f"{number - len(failed)} of {number} steps passed in {seconds:.0f} s"))
     for name in failed:
         print(f"FAILED: {name}")
