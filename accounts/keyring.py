@@ -11,6 +11,7 @@ import secrets
 import threading
 import time
 import zlib
+from concurrent.futures import Future
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -65,6 +66,7 @@ class Keyring:
 
     def __init__(self) -> None:
         self._known: dict[bytes, Entry] = {}
+        self._asking: dict[bytes, Future[Entry]] = {}
         self._lock = threading.Lock()
         self._away_until = 0.0
 
@@ -94,12 +96,29 @@ class Keyring:
         if old is not None and now < self._away_until and _is_good(old, now):
             entry = dataclasses.replace(old, fresh_until=min(now + RETRY_SECONDS, self._away_until))
         else:
-            entry = self._ask(digest, key, old, now)
+            entry = self._ask_once(digest, key, old, now)
         with self._lock:
             if len(self._known) >= MAX_CACHED:
                 self._known = {}
             self._known[digest] = entry
         return entry
+
+    def _ask_once(self, digest: bytes, key: str, old: Entry | None, now: float) -> Entry:
+        """Calls that need the same key at once share one question; each would queue for the row's lock."""
+        with self._lock:
+            answer = self._asking.get(digest)
+            leads = answer is None
+            if answer is None:
+                answer = self._asking[digest] = Future()
+        if leads:
+            try:
+                answer.set_result(self._ask(digest, key, old, now))
+            except BaseException as error:
+                answer.set_exception(error)
+            finally:
+                with self._lock:
+                    del self._asking[digest]
+        return answer.result()
 
     def _ask(self, digest: bytes, key: str, old: Entry | None, now: float) -> Entry:
         if self._away_until:

@@ -1,6 +1,9 @@
 """A good key costs one look; a bad one is refused, also while the database is away."""
 
+import threading
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +15,7 @@ from accounts import keyring as module
 from accounts.errors import InvalidApiKey
 from accounts.keyring import announce_revoked, hash_key, keyring, new_key, prefix_of
 from accounts.models import ApiKey, Tenant, User
+from accounts.principals import Principal
 from tests.builders import make_key
 
 pytestmark = pytest.mark.django_db
@@ -93,6 +97,26 @@ def test_a_known_key_asks_the_database_once(acme: Tenant, django_assert_num_quer
     with django_assert_num_queries(0):
         for _ in range(100):
             keyring.principal(text)
+
+
+def test_calls_that_come_at_once_ask_together(acme: Tenant, monkeypatch: Any) -> None:
+    """Each would write the key's last use and queue for the lock on its row."""
+    _, text = make_key(acme, "read")
+    found, all_here, asked = module.load(text), threading.Barrier(8), []
+
+    def slow(key: str) -> Principal | None:
+        asked.append(key)
+        time.sleep(0.2)  # the others come meanwhile; were one late, it would find the answer kept
+        return found
+
+    def call(_: int) -> Principal:
+        all_here.wait()
+        return keyring.principal(text)
+
+    monkeypatch.setattr(module, "load", slow)
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(call, range(8))) == [found] * 8
+    assert asked == [text]
 
 
 def test_its_use_is_noted_at_most_once_a_minute(acme: Tenant) -> None:

@@ -3,7 +3,6 @@
 import io
 import json
 from collections.abc import Callable, Iterable, Iterator
-from types import SimpleNamespace
 from typing import Any, Final, NamedTuple
 from unittest import mock
 
@@ -33,7 +32,7 @@ def one_transaction(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if "transactional_db" in request.fixturenames:
         yield
         return
-    monkeypatch.setattr(lane, "connection", SimpleNamespace(connection=None))
+    monkeypatch.setattr(lane, "_close_connection", lambda: None)
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield
