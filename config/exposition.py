@@ -14,7 +14,7 @@ from prometheus_client.registry import Collector
 
 from config.metrics import open_here
 from config.probes import measure
-from usage.queries import queue_state
+from usage import queue
 
 
 def exposition() -> bytes:
@@ -38,12 +38,12 @@ class Measured(Collector):
 
 
 def queue_depth() -> float:
-    state = queue_state()
+    state = queue.state()
     return state.depth if state else _unsaid()
 
 
 def queue_age() -> float:
-    state = queue_state()
+    state = queue.state()
     return state.oldest_seconds if state else _unsaid()
 
 

@@ -15,7 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from accounts.redis_link import client
-from usage.queries import queue_state
+from usage import queue
 from usage.queue import GROUP
 
 PATIENCE_SECONDS: Final = 1.0
@@ -110,7 +110,7 @@ def redis_server() -> Finding:
         return "disabled", "not configured"
     info: Any = client().info()
     details = f"Redis {info['redis_version']}, appendonly {'on' if info['aof_enabled'] else 'off'}"
-    state = queue_state()
+    state = queue.state()
     if state is not None and state.depth and state.durable is False:
         return "degraded", f"{details}: {state.depth} events would be lost with it; turn appendonly on"
     return "healthy", details
@@ -119,7 +119,7 @@ def redis_server() -> Finding:
 def event_queue() -> Finding:
     if not settings.REDIS_URL:
         return "disabled", "events go straight to the database"
-    state = queue_state()
+    state = queue.state()
     if state is None:
         return "degraded", "Redis is away: events go straight to the database"
     late = state.oldest_seconds > settings.READY_MAX_QUEUE_AGE_SECONDS

@@ -11,7 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.services.keys import api_keys_seed
 from config import sentry
-from usage.queries import queue_state
+from usage import queue
 
 RETRY_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
@@ -72,7 +72,7 @@ def refuse_what_is_unsafe() -> None:
 
 
 def warn_about_redis() -> None:
-    state = queue_state()
+    state = queue.state()
     if state is not None and state.depth and state.durable is False:
         log.warning(
             "redis_not_durable",

@@ -2,9 +2,9 @@
 
 from django.urls import path
 
-from usage import pages
+from usage.pages import events
 
 urlpatterns = [
-    path("/events", pages.events, name="events"),
-    path("/events/<uuid:pk>", pages.event, name="event"),
+    path("/events", events.events, name="events"),
+    path("/events/<uuid:pk>", events.event, name="event"),
 ]

@@ -32,7 +32,7 @@ from accounts.keyring import keyring
 from accounts.principals import Principal
 from accounts.throttles import throttle
 from accounts.wire import encode
-from usage import services
+from usage.services.events import batch_accept, event_accept
 
 log = structlog.get_logger(__name__)
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
@@ -105,7 +105,7 @@ def handle(meta: Mapping[str, Any], read: Callable[[int], bytes], *, batch: bool
         verdict = throttle(principal, scope="ingest")
         if verdict is not None:
             headers = verdict.headers()
-        accept = services.batch_accept if batch else services.event_accept
+        accept = batch_accept if batch else event_accept
         answer = accept(by=principal, body=_body(meta, read))
         return _reply(HTTPStatus.ACCEPTED, headers, answer, request_id, caller)
     except AppError as error:

@@ -13,9 +13,9 @@ from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
-from config import exposition, startup
+from config import startup
 from config.management.commands import write_events
-from usage import writer
+from usage import queue, writer
 from usage.queue import QueueState
 from usage.tests.documents import batch, event
 
@@ -82,7 +82,7 @@ def test_a_caller_cannot_invent_labels() -> None:
 
 
 def test_the_queue_is_measured_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exposition, "queue_state", lambda: QueueState(42, 7.5, True))
+    monkeypatch.setattr(queue, "state", lambda: QueueState(42, 7.5, True))
     found = scrape()
     assert found["redis_queue_size", frozenset()] == 42
     assert found["event_queue_oldest_seconds", frozenset()] == 7.5
@@ -102,7 +102,7 @@ def test_what_nobody_can_measure_hides_nothing_else(monkeypatch: pytest.MonkeyPa
     def broken() -> None:
         raise ConnectionError
 
-    monkeypatch.setattr(exposition, "queue_state", broken)
+    monkeypatch.setattr(queue, "state", broken)
     found = scrape()
     assert found["redis_queue_size", frozenset()] != found["redis_queue_size", frozenset()]  # NaN
     assert found["database_connections_active", frozenset()] >= 1

@@ -16,6 +16,7 @@ from structlog.testing import capture_logs
 from accounts.demo import demo_accounts_load
 from accounts.models import ApiKey, User
 from config import startup
+from usage import queue
 from usage.queue import QueueState
 
 PRODUCTION = {
@@ -126,7 +127,7 @@ def test_living_demo_rows_are_refused_where_it_matters(settings: Any) -> None:
 def test_events_in_a_redis_without_appendonly_are_warned_of(
     monkeypatch: pytest.MonkeyPatch, durable: bool | None, warnings: int
 ) -> None:
-    monkeypatch.setattr(startup, "queue_state", lambda: QueueState(3, 1.0, durable))
+    monkeypatch.setattr(queue, "state", lambda: QueueState(3, 1.0, durable))
     with capture_logs() as logs:
         startup.warn_about_redis()
     assert len(logs) == warnings

@@ -14,6 +14,7 @@ from django.test import Client
 
 from config import probes
 from config.tasks import beat
+from usage import queue
 from usage.queue import QueueState
 
 pytestmark = pytest.mark.django_db
@@ -93,16 +94,16 @@ def test_a_question_that_hangs_is_not_asked_again(monkeypatch: pytest.MonkeyPatc
     assert len(asked) == 1
 
 
-def queue(monkeypatch: pytest.MonkeyPatch, settings: Any, depth: int, age: float, durable: bool) -> None:
+def waiting(monkeypatch: pytest.MonkeyPatch, settings: Any, depth: int, age: float, durable: bool) -> None:
     settings.REDIS_URL = settings.REDIS_URL or "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(probes, "queue_state", lambda: QueueState(depth, age, durable))
+    monkeypatch.setattr(queue, "state", lambda: QueueState(depth, age, durable))
 
 
 @pytest.mark.parametrize(("age", "code"), [(1.0, 200), (400.0, 503)])
 def test_old_events_in_the_queue_make_it_unready(
     http: Client, monkeypatch: pytest.MonkeyPatch, settings: Any, age: float, code: int
 ) -> None:
-    queue(monkeypatch, settings, depth=7, age=age, durable=True)
+    waiting(monkeypatch, settings, depth=7, age=age, durable=True)
     answer = http.get("/ready")
     assert answer.status_code == code
     assert answer.json()["ingest"] is (code == 200)
@@ -112,7 +113,7 @@ def test_old_events_in_the_queue_make_it_unready(
 def test_status_warns_of_events_in_a_redis_without_appendonly(
     http: Client, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
-    queue(monkeypatch, settings, depth=7, age=1.0, durable=False)
+    waiting(monkeypatch, settings, depth=7, age=1.0, durable=False)
     found = {c["name"]: c for c in http.get("/status").json()["components"]}
     assert found["redis"]["status"] == "degraded"
     assert "7 events would be lost" in found["redis"]["details"]

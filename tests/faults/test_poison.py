@@ -14,7 +14,7 @@ Check = Callable[[Load], None]
 REPLAY = """
 from accounts.principals import SYSTEM
 from usage.models import DeadLetter
-from usage.services import dead_letters_replay
+from usage.services.letters import dead_letters_replay
 ids = DeadLetter.objects.filter(event_id="{event_id}").values_list("pk", flat=True)
 print(dead_letters_replay(ids=list(ids), by=SYSTEM))
 """

@@ -7,7 +7,7 @@ from django import template
 
 from accounts.templatetags.console import number, pretty_json
 from usage.models import UsageEvent
-from usage.queries import billed_cost
+from usage.queries.events import billed_cost
 
 register = template.Library()
 

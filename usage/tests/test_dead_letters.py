@@ -7,8 +7,8 @@ import pytest
 from accounts.models import AuditEntry, Tenant, User
 from accounts.principals import Principal, user_principal
 from accounts.wire import encode
-from usage import services
 from usage.models import DeadLetter, UsageEvent
+from usage.services.letters import dead_letters_replay
 from usage.tests.documents import row
 
 POISON: Final = {**row("bad"), "timestamp": "no such day"}
@@ -30,7 +30,7 @@ def by(staff: User) -> Principal:
 
 
 def replay(by: Principal, *letters: DeadLetter) -> int:
-    count = services.dead_letters_replay(ids=[item.pk for item in letters], by=by)
+    count = dead_letters_replay(ids=[item.pk for item in letters], by=by)
     for item in letters:
         item.refresh_from_db()
     return count
@@ -108,8 +108,8 @@ def test_an_event_that_is_refused_again_keeps_its_place(acme: Tenant, by: Princi
 
 
 def test_letters_that_are_not_there(by: Principal) -> None:
-    assert services.dead_letters_replay(ids=[1, 2, 3], by=by) == 0
-    assert services.dead_letters_replay(ids=[], by=by) == 0
+    assert dead_letters_replay(ids=[1, 2, 3], by=by) == 0
+    assert dead_letters_replay(ids=[], by=by) == 0
 
 
 @pytest.mark.full

@@ -7,7 +7,7 @@ import pytest
 from accounts.models import Tenant, User
 from tests.browser import Page, browser
 from usage.models import UsageEvent
-from usage.pages import PAGE
+from usage.pages.events import PAGE
 
 EVENTS = "/console/events"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)

@@ -14,8 +14,9 @@ from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts.models import Tenant, User
 from tests.builders import make_key
-from usage import lane, services
+from usage import lane
 from usage.models import UsageEvent
+from usage.services import events
 from usage.tests.documents import as_bytes, batch, event
 
 pytestmark = pytest.mark.django_db
@@ -272,7 +273,7 @@ def test_each_answer_is_observed_once(acme: Tenant) -> None:
 
 def test_a_failure_that_nobody_foresaw(transactional_db: None, acme: Tenant) -> None:
     observed: Observed = []
-    with mock.patch.object(services, "event_accept", side_effect=RuntimeError("the secret inside")):
+    with mock.patch.object(lane, "event_accept", side_effect=RuntimeError("the secret inside")):
         answer = call(
             in_front(unreached, observed),
             SINGLE,
@@ -292,7 +293,7 @@ def test_a_failure_that_nobody_foresaw(transactional_db: None, acme: Tenant) -> 
 
 def test_neither_redis_nor_the_database(roads: dict[str, Callable[..., Answer]], acme: Tenant) -> None:
     keys = {road: make_key(acme, "ingest")[1] for road in roads}
-    with mock.patch.object(services, "_keep", side_effect=OperationalError("server closed the connection")):
+    with mock.patch.object(events, "_keep", side_effect=OperationalError("server closed the connection")):
         answers = {road: send(SINGLE, ONE, HTTP_X_API_KEY=keys[road]) for road, send in roads.items()}
     for road, answer in answers.items():
         assert answer.status == "503 Service Unavailable", road

@@ -16,8 +16,8 @@ from accounts.redis_link import client
 from accounts.wire import encode
 from usage import ledger, queue, writer
 from usage.models import DeadLetter, UsageEvent
-from usage.queries import event_disposition
-from usage.services import dead_letters_replay
+from usage.queries.dispositions import event_disposition
+from usage.services.letters import dead_letters_replay
 from usage.tests.documents import row
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]

@@ -10,8 +10,9 @@ from prometheus_client import REGISTRY
 from accounts import redis_link, throttles
 from accounts.models import Tenant
 from tests.servers import Redis
-from usage import queries, queue
+from usage import queue
 from usage.models import UsageEvent
+from usage.queries.watermark import complete_through
 from usage.tests.conftest import Post, drain
 from usage.tests.documents import batch, event
 
@@ -133,8 +134,8 @@ def test_redis_that_refuses_to_write(post: Post, key: Callable[..., str], acme: 
 
 
 def test_what_nobody_can_tell_while_redis_is_away(acme: Tenant, redis: Redis) -> None:
-    assert queries.complete_through() is not None
+    assert complete_through() is not None
     redis.stop()
-    assert queries.complete_through() is None
-    assert queries.queue_state() is None
+    assert complete_through() is None
+    assert queue.state() is None
     assert queue.find(acme.pk, "a", 10) is None

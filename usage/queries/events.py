@@ -1,25 +1,21 @@
-"""Reads of the ledger and of the queue before it."""
+"""Pages of events."""
 
 import base64
 import binascii
 import dataclasses
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Final
 from uuid import UUID
 
-from django.conf import settings
 from django.db.models import Q
 
-from accounts.errors import NotFound, Unavailable, ValidationFailed
+from accounts.errors import ValidationFailed
 from accounts.models import Tenant
 from accounts.wire import MAX_EXPONENT
-from usage import queue
-from usage.models import DeadLetter, UsageEvent
-from usage.queue import QueueState
+from usage.models import UsageEvent
+from usage.queries.watermark import complete_through
 
-SEARCH_DEPTH: Final = 1000
-NEVER_TAKEN: Final = "No event of that id was accepted."
 FILTERS: Final = ("service_type", "service_provider", "user_id", "event_type")
 
 
@@ -74,57 +70,6 @@ def read_cursor(text: str) -> tuple[datetime, UUID]:
         return datetime.fromisoformat(moment).astimezone(UTC), UUID(row_id)
     except (ValueError, binascii.Error, OverflowError) as error:
         raise ValidationFailed.field("cursor", "it is not a cursor that this service gave.") from error
-
-
-def complete_through() -> datetime | None:
-    """Every event accepted before this moment is in the ledger; None when Redis cannot be asked."""
-    now = datetime.now(UTC)
-    if not settings.REDIS_URL:
-        return now
-    state = queue.state()
-    return None if state is None else now - timedelta(seconds=state.oldest_seconds)
-
-
-def queue_state() -> QueueState | None:
-    """How the event queue stands; None without Redis, or when it does not answer."""
-    return queue.state()
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Disposition:
-    """Where an event id ended: pending, stored or rejected, with the reason."""
-
-    event_id: str
-    status: str
-    reason: str = ""
-    event: UsageEvent | None = None
-
-
-def event_disposition(*, tenant: Tenant, event_id: str) -> Disposition:
-    """What became of an event id. NotFound when we never took it; Unavailable when the queue hides it."""
-    if "\x00" in event_id:  # PostgreSQL would not even look for it
-        raise NotFound(NEVER_TAKEN)
-    event = _stored(tenant, event_id)
-    if event is not None:
-        return Disposition(event_id, "stored", event=event)
-    dead = DeadLetter.objects.filter(tenant=tenant, event_id=event_id).order_by("-id").first()
-    if dead is not None and dead.status == DeadLetter.Status.DEAD:
-        return Disposition(event_id, "rejected", reason=dead.reason)
-    waiting = queue.find(tenant.pk, event_id, SEARCH_DEPTH)
-    if waiting:
-        return Disposition(event_id, "pending")
-    # It may have moved from the queue to the ledger between the two looks.
-    event = _stored(tenant, event_id)
-    if event is not None:
-        return Disposition(event_id, "stored", event=event)
-    if waiting is None:
-        raise Unavailable("The event is not stored yet and the queue cannot be searched now; try again.")
-    raise NotFound(NEVER_TAKEN)
-
-
-def _stored(tenant: Tenant, event_id: str) -> UsageEvent | None:
-    found: UsageEvent | None = UsageEvent.objects.for_tenant(tenant).filter(event_id=event_id).first()
-    return found
 
 
 def billed_cost(event: UsageEvent) -> str | None:

@@ -1,4 +1,4 @@
-"""Console pages about usage: the list of events, and one event."""
+"""The list of events, and one event."""
 
 from datetime import timedelta
 from typing import Any, Final
@@ -13,7 +13,7 @@ from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
 from usage.models import UsageEvent
 from usage.overview import midnight
-from usage.queries import UsagePage, Window, usage_page
+from usage.queries.events import UsagePage, Window, usage_page
 from usage.service_types import SERVICE_TYPES
 
 PAGE: Final = 50

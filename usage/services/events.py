@@ -1,21 +1,15 @@
-"""Verbs on usage events: accept them, replay what was set aside."""
+"""Accept usage events."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-
-import msgspec
-from django.db import transaction
-from django.utils import timezone
 
 from accounts.models import Scope, Tenant
 from accounts.principals import Principal
 from accounts.redis_link import RedisAway
-from accounts.services.logs import audit
 from accounts.wire import encode
 from usage import intake, ledger, metrics, queue
-from usage.models import DeadLetter
 
 
 def event_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
@@ -50,34 +44,6 @@ def batch_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
         "results": results,
         "message": f"Processed {len(results)} events, {len(failed)} failed",
     }
-
-
-def dead_letters_replay(*, ids: Sequence[int], by: Principal) -> int:
-    """Store the events of dead letters again; how many letters were replayed.
-
-    A letter whose events are refused once more keeps its place and gets the new reason.
-    """
-    replayed = 0
-    for letter in DeadLetter.objects.filter(pk__in=ids, status=DeadLetter.Status.DEAD):
-        replayed += _replay(letter, by)
-    return replayed
-
-
-def _replay(letter: DeadLetter, by: Principal) -> bool:
-    try:
-        if letter.tenant_id is None:
-            raise ValueError("the tenant of this entry is not known")
-        rows = ledger.read_rows(letter.payload.encode())
-        with transaction.atomic():
-            open_letters = DeadLetter.objects.filter(pk=letter.pk, status=DeadLetter.Status.DEAD)
-            if not open_letters.update(status=DeadLetter.Status.REPLAYED, replayed_at=timezone.now()):
-                return False
-            ledger.store([ledger.Lot(str(letter.tenant_id), letter.created_at, rows)])
-            audit(by=by, action="dead_letter.replayed", tenant=letter.tenant, subject=letter)
-    except (ValueError, msgspec.MsgspecError, *ledger.REFUSALS) as error:
-        DeadLetter.objects.filter(pk=letter.pk).update(reason=str(error)[:2000])
-        return False
-    return True
 
 
 def _gate(by: Principal) -> Callable[[str], Tenant]:

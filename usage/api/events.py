@@ -1,0 +1,110 @@
+"""Events out: the list, and one with what became of it."""
+
+from typing import Any
+
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
+from rest_framework.permissions import BasePermission
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from accounts.permissions import HasScope, principal_of
+from usage.api.documents import DayOrMoment, UsageEventResponse
+from usage.queries.dispositions import event_disposition
+from usage.queries.events import FILTERS, Window, usage_page
+
+
+class EventDispositionResponse(serializers.Serializer[Any]):
+    event_id = serializers.CharField()
+    status = serializers.ChoiceField(["pending", "stored", "rejected"])
+    reason = serializers.CharField(allow_blank=True)
+    event = UsageEventResponse(allow_null=True)
+
+
+class EventDetailView(APIView):
+    permission_classes: list[type[BasePermission]] = [HasScope]
+
+    @extend_schema(operation_id="events_retrieve", tags=["usage"], responses={200: EventDispositionResponse})
+    def get(self, request: Request, event_id: str) -> Response:
+        """What became of an event: pending, stored, or rejected with the reason."""
+        tenant = principal_of(request).home
+        found = event_disposition(tenant=tenant, event_id=event_id)
+        return Response(EventDispositionResponse(found, context={"tenant": tenant}).data)
+
+
+class UsageListRequest(serializers.Serializer[Any]):
+    start_date = DayOrMoment(required=False)
+    end_date = DayOrMoment(required=False, end=True)
+    service_type = serializers.CharField(max_length=50, required=False)
+    service_provider = serializers.CharField(max_length=255, required=False)
+    user_id = serializers.CharField(max_length=255, required=False)
+    event_type = serializers.CharField(max_length=255, required=False)
+    limit = serializers.IntegerField(min_value=1, max_value=10_000, default=1000)
+    offset = serializers.IntegerField(min_value=0, max_value=10_000_000, default=0)
+    cursor = serializers.CharField(max_length=255, default=None)
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        start, end = attrs.get("start_date"), attrs.get("end_date")
+        if start and end and start >= end:
+            raise ValidationError({"end_date": ["It must be after start_date."]})
+        return attrs
+
+
+class UsageListResponse(serializers.Serializer[Any]):
+    events = UsageEventResponse(many=True)
+    total_count = serializers.IntegerField()
+    limit = serializers.IntegerField()
+    offset = serializers.IntegerField()
+    has_more = serializers.BooleanField()
+    next_cursor = serializers.CharField(allow_null=True)
+    complete_through = serializers.DateTimeField(
+        allow_null=True, help_text="All events accepted before this moment are counted."
+    )
+
+
+class UsageListView(APIView):
+    permission_classes: list[type[BasePermission]] = [HasScope]
+
+    @extend_schema(
+        operation_id="usage_list",
+        tags=["usage"],
+        parameters=[
+            OpenApiParameter("tenant_id", OpenApiTypes.STR, description="Slug or UUID; default: the key's."),
+            OpenApiParameter("start_date", OpenApiTypes.DATETIME, description="From this moment or day on."),
+            OpenApiParameter(
+                "end_date", OpenApiTypes.DATETIME, description="Before this moment; a bare date is included."
+            ),
+            *(OpenApiParameter(name, OpenApiTypes.STR) for name in FILTERS),
+            OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 10000, default 1000."),
+            OpenApiParameter("offset", OpenApiTypes.INT),
+            OpenApiParameter("cursor", OpenApiTypes.STR, description="`next_cursor` of the page before."),
+        ],
+        responses={200: UsageListResponse},
+    )
+    def get(self, request: Request) -> Response:
+        """Usage events, newest first."""
+        asked = UsageListRequest(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        query = asked.validated_data
+        tenant = principal_of(request).home
+        page = usage_page(
+            tenant=tenant,
+            window=Window(query.get("start_date"), query.get("end_date")),
+            filters={name: query[name] for name in FILTERS if name in query},
+            limit=query["limit"],
+            offset=query["offset"],
+            cursor=query["cursor"],
+        )
+        answer = {
+            "events": page.events,
+            "total_count": page.total_count,
+            "limit": query["limit"],
+            "offset": query["offset"],
+            "has_more": page.has_more,
+            "next_cursor": page.next_cursor,
+            "complete_through": page.complete_through,
+        }
+        return Response(UsageListResponse(answer, context={"tenant": tenant}).data)
