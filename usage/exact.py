@@ -1,0 +1,40 @@
+"""Numbers and properties out of JSON documents, exactly."""
+
+from collections.abc import Sequence
+from decimal import Context, Decimal
+from typing import Any, Final
+
+# Accepted numbers have 38 digits between 10^37 and 10^-67; no sum of them is ever rounded here.
+EXACT: Final = Context(prec=200)
+
+
+def canonical(number: Decimal) -> str:
+    """The one plain decimal text of a number: no exponent, no trailing zeros, no minus zero."""
+    return format(EXACT.normalize(number), "f") if number else "0"
+
+
+def property_in(document: Any, path: Sequence[str | int]) -> Any:
+    """The value at a path, keys for objects and positions for lists; None when there is none."""
+    for step in path:
+        if isinstance(document, dict) and isinstance(step, str):
+            document = document.get(step)
+        elif isinstance(document, list) and isinstance(step, int) and step < len(document):
+            document = document[step]
+        else:
+            return None
+    return document
+
+
+def number_of(value: Any) -> Decimal | None:
+    """A JSON number as Decimal; None for anything else."""
+    return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+
+
+def text_of(value: Any) -> str | None:
+    """A JSON text, number or boolean as `JsonText` gives it; None for anything else."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return value
+    number = number_of(value)
+    return None if number is None else canonical(number)

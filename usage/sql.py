@@ -1,0 +1,169 @@
+"""Exact numbers and properties of JSON columns in SQL, the same on both databases.
+
+PostgreSQL computes with numeric and jsonb. SQLite knows neither: there Python's Decimal does it, in
+usage.sqlite, and a number travels as canonical text. All results are Decimal.
+"""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import Aggregate, CharField, Expression, F, Field, Func, IntegerField, Value
+from django.db.models.functions import Coalesce
+from django.db.models.sql.compiler import SQLCompiler
+
+from usage.exact import canonical
+from usage.sqlite import COLLATION
+
+JSON_COLUMNS: Final = frozenset({"metrics", "metadata", "billing_info"})
+Sql = tuple[str, tuple[Any, ...]]
+
+
+class ExactNumberField(Field):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A number of any size, for expressions only."""
+
+    def get_internal_type(self) -> str:
+        return "ExactNumberField"  # none of Django's, whose conversions on SQLite go through float
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        return canonical(value) if connection.vendor == "sqlite" and isinstance(value, Decimal) else value
+
+    def from_db_value(self, value: Any, *_: Any) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+
+class _Property(Func):
+    """What a path of keys and array positions leads to in a JSON column."""
+
+    def __init__(self, column: str, *path: str | int) -> None:
+        super().__init__(F(column), *(Value(step) for step in path))
+
+    def jsonb(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Sql:
+        parts = [compiler.compile(part) for part in self.get_source_expressions()]
+        return " -> ".join(sql for sql, _ in parts), tuple(p for _, params in parts for p in params)
+
+
+class JsonNumber(_Property):
+    """A number in a JSON column as Decimal; null when it is absent or no JSON number."""
+
+    function = "sky_number"
+    output_field = ExactNumberField(null=True)
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        sql, params = self.as_sql(compiler, connection)
+        return f"({sql} COLLATE {COLLATION})", params
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        value, params = self.jsonb(compiler, connection)
+        sql = f"(CASE WHEN jsonb_typeof({value}) = 'number' THEN ({value})::numeric END)"
+        return sql, params * 2
+
+
+class MetricNumber(JsonNumber):
+    """A metric of an event as Decimal; null when it is absent or no JSON number."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("metrics", name)
+
+
+class JsonText(_Property):
+    """A text, number or boolean in a JSON column as text in byte order; null for anything else.
+
+    A number is its canonical text, so that 1.50 and 1.5 are one.
+    """
+
+    function = "sky_text"
+    output_field = CharField(null=True)
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        value, params = self.jsonb(compiler, connection)
+        sql = (
+            f"((CASE jsonb_typeof({value}) WHEN 'number' THEN trim_scale(({value})::numeric)::text"
+            f" WHEN 'string' THEN ({value}) #>> '{{}}' WHEN 'boolean' THEN ({value})::text END)"
+            ' COLLATE "C")'
+        )
+        return sql, params * 4
+
+
+class TagsText(Func):
+    """All tags of an event, in their order, as the text of a JSON list."""
+
+    function = "sky_list"
+    output_field = CharField()
+
+    def __init__(self) -> None:
+        super().__init__(F("tags"))
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        return self.as_sql(compiler, connection, template='(%(expressions)s::text COLLATE "C")')
+
+
+class ColumnText(Func):
+    """A text column in byte order."""
+
+    output_field = CharField()
+
+    def __init__(self, column: str) -> None:
+        super().__init__(F(column))
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        return self.as_sql(compiler, connection, template="%(expressions)s")
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        return self.as_sql(compiler, connection, template='(%(expressions)s COLLATE "C")')
+
+
+def PropertyText(path: str | Sequence[str]) -> Expression:  # noqa: N802  (used as an expression)
+    """The text of `metadata.x`, `metrics.x.y`, `tags`, `model` or a text column.
+
+    `model` is metadata.model, else metadata.tier, else empty. A key with a dot needs a sequence.
+    """
+    column, *keys = path.split(".") if isinstance(path, str) else path
+    if column == "model":
+        return Coalesce(JsonText("metadata", "model"), JsonText("metadata", "tier"), Value(""))
+    if column == "tags":
+        return TagsText()
+    return JsonText(column, *keys) if column in JSON_COLUMNS else ColumnText(column)
+
+
+class _ExactAggregate(Aggregate):
+    output_field = ExactNumberField(null=True)
+    sqlite: str
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Sql:
+        return self.as_sql(compiler, connection, function=self.sqlite, **context)
+
+
+class ExactSum(_ExactAggregate):
+    function, sqlite = "SUM", "sky_sum"
+
+
+class ExactMin(_ExactAggregate):
+    function, sqlite = "MIN", "sky_min"
+
+
+class ExactMax(_ExactAggregate):
+    function, sqlite = "MAX", "sky_max"
+
+
+class Bucket(Func):
+    """Which of the half-open intervals between sorted edges a moment is in: 1 for the first, 0 before it."""
+
+    function = "sky_bucket"
+    output_field = IntegerField()
+
+    def __init__(self, moment: str, edges: Sequence[datetime]) -> None:
+        super().__init__(F(moment))
+        self.edges = [edge.astimezone(UTC) for edge in edges]
+
+    def as_sqlite(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        sql, params = self.as_sql(compiler, connection, template="%(function)s(%(expressions)s, %%s)")
+        return sql, (*params, json.dumps([str(edge.replace(tzinfo=None)) for edge in self.edges]))
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        template = "WIDTH_BUCKET(%(expressions)s, %%s::timestamptz[])"
+        sql, params = self.as_sql(compiler, connection, template=template)
+        return sql, (*params, self.edges)
