@@ -11,7 +11,7 @@ import msgspec
 
 from accounts.models import Tenant
 from accounts.wire import encode
-from usage.ledger import Lot, Row, store
+from usage.ledger import Lot, Row, Status, store
 
 SEED: Final = 20
 DAYS: Final = 30
@@ -42,7 +42,8 @@ def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> 
     now = (now or datetime.now(UTC)).replace(microsecond=0)
     rows = _rows(tenant.slug, count, now)
     while lot := list(islice(rows, LOT)):
-        yield len(lot), len(store([Lot(str(tenant.pk), now, lot)]))
+        statuses = store([Lot(str(tenant.pk), now, lot, entry_id="demo")])
+        yield len(lot), statuses[0].count(Status.STORED)
 
 
 def _rows(slug: str, count: int, now: datetime) -> Iterator[Row]:

@@ -33,7 +33,7 @@ REFUSALS: Final = (PermissionRefused, NotFound)
 
 
 class Event(msgspec.Struct, omit_defaults=True):
-    """An event as the contract has it; a timestamp without a zone is UTC."""
+    """An event as the contract has it; a timestamp without a zone is UTC, none is the time of acceptance."""
 
     tenant_id: Text
     user_id: Text
@@ -67,8 +67,9 @@ class Rejected(msgspec.Struct):
 
 
 class Taken(msgspec.Struct):
-    """What a body held: the good events, each with its tenant, and the rejected ones."""
+    """What a body held: the good events, each with its place and its tenant, and the rejected ones."""
 
+    places: list[int]
     events: list[Event]
     tenants: list[Tenant]
     rejected: list[Rejected]
@@ -127,7 +128,7 @@ def _take_fast(body: bytes, admit: Admit, *, single: bool) -> Taken | None:
         # A body says each key once exactly when writing it again gives as many keys.
         if encode(events).count(b'":') + (0 if single else 1) != keys:
             return None
-        return Taken(events, [_settle(event, admit) for event in events], [])
+        return Taken(list(range(len(events))), events, [_settle(event, admit) for event in events], [])
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError, *REFUSALS):
         return None
 
@@ -140,7 +141,7 @@ def _take_slow(body: bytes, admit: Admit) -> Taken:
         raise ValidationFailed.field("events", f'send {{"events": [...]}} with 1 to {limit} events.')
     if not 1 <= len(items) <= limit:
         raise ValidationFailed.field("events", f"{len(items)} events were sent; send 1 to {limit}.")
-    taken = Taken([], [], [])
+    taken = Taken([], [], [], [])
     for index, item in enumerate(items):
         try:
             event = _read(item)
@@ -150,6 +151,7 @@ def _take_slow(body: bytes, admit: Admit) -> Taken:
         except REFUSALS as refused:
             taken.rejected.append(Rejected(index, refused.message, item, refused))
         else:
+            taken.places.append(index)
             taken.events.append(event)
             taken.tenants.append(tenant)
     return taken
@@ -188,9 +190,10 @@ def _explain(text: str) -> Problem:
 
 
 def _settle(event: Event, admit: Admit) -> Tenant:
-    """Fill in what the sender left out, check the values, and find the tenant."""
+    """Give an id where the sender gave none, check the values, and find the tenant."""
     tenant = admit(event.tenant_id)
-    event.timestamp = _in_utc(event.timestamp)
+    if event.timestamp is not None:
+        event.timestamp = _in_utc(event.timestamp)
     if event.event_id is None:
         event.event_id = str(uuid7())
     for name, values in (
@@ -205,9 +208,7 @@ def _settle(event: Event, admit: Admit) -> Tenant:
     return tenant
 
 
-def _in_utc(given: datetime | None) -> datetime:
-    if given is None:
-        return datetime.now(UTC)
+def _in_utc(given: datetime) -> datetime:
     try:
         moment = given.replace(tzinfo=UTC) if given.tzinfo is None else given.astimezone(UTC)
     except OverflowError as error:

@@ -1,7 +1,6 @@
 """Prometheus metrics of the ingest path. Names are the older services' own."""
 
 from collections import Counter as Tally
-from collections.abc import Iterable
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final
@@ -10,7 +9,7 @@ import msgspec
 from prometheus_client import Counter, Histogram
 
 from accounts.models import Tenant
-from usage.ledger import Key, Lot, Row
+from usage.ledger import Lot, Row, Status
 
 MAX_LABELS: Final = 1000
 MAX_COST: Final = 10**12  # of one event; a text such as "1e9999999" would overflow the sum
@@ -47,19 +46,18 @@ def tenant_label(tenant_id: str) -> str:
     return Tenant.objects.values_list("slug", flat=True).get(pk=tenant_id)
 
 
-def observe_stored(lots: Iterable[Lot], new: set[Key]) -> None:
+def observe_stored(lots: list[Lot], statuses: list[list[Status]]) -> None:
     """Count the events of a commit that were new."""
     events: Tally[tuple[str, str, str]] = Tally()
     tokens: Tally[str] = Tally()
     cost: Tally[str] = Tally()
-    uncounted = set(new)
-    for lot in lots:
-        for row in lot.rows:
-            key = (lot.tenant_id, row.event_id)
-            if key not in uncounted:
+    for lot, became in zip(lots, statuses, strict=True):
+        if Status.STORED not in became:
+            continue
+        tenant = tenant_label(lot.tenant_id)
+        for row, status in zip(lot.rows, became, strict=True):
+            if status is not Status.STORED:
                 continue
-            uncounted.remove(key)  # the same id again is a duplicate
-            tenant = tenant_label(lot.tenant_id)
             events[_bounded(tenant, row)] += 1
             if row.service_type == "llm_service":
                 tokens[tenant] += _tokens_of(row)

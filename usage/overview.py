@@ -37,7 +37,7 @@ def overview(tenant: Tenant) -> Overview:
     now = timezone.now()
     today = timezone.localdate(now)
     calendar = [today - timedelta(days=back) for back in reversed(range(DAYS))]
-    mine = UsageEvent.objects.for_tenant(tenant)
+    mine = UsageEvent.objects.for_tenant(tenant).live()
     counts = _counts(mine, calendar)
     services = _services(counts)
     return Overview(

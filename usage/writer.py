@@ -20,9 +20,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from accounts.models import Tenant
-from usage import ledger, metrics, queue
-from usage.models import DeadLetter
+from usage import filing, ledger, metrics, queue
 
 log = structlog.get_logger(__name__)
 
@@ -126,64 +124,30 @@ def run(stop: threading.Event) -> None:
 def apply(entries: list[RawEntry]) -> None:
     """Store all events of the entries. DatabaseError: the database is away, and nothing was lost."""
     started = time.perf_counter()
-    items = []
+    lots = []
     for entry_id, fields in entries:
         try:
             entry = queue.parse(entry_id, fields)
-            items.append(
-                (entry, ledger.Lot(str(entry.tenant_id), entry.accepted_at, ledger.read_rows(entry.payload)))
-            )
+            rows = ledger.read_rows(entry.payload)
+            lots.append(ledger.Lot(str(entry.tenant_id), entry.accepted_at, rows, entry.id))
         except NOT_ENTRIES as error:
             set_entry_aside((entry_id, fields), f"The entry cannot be read: {error}")
-    for group in _transactions(items):
-        _store_or_split(group)
+    for group in _transactions(lots):
+        filing.file(group)
     metrics.SECONDS.observe(time.perf_counter() - started)
 
 
-Item = tuple[queue.Entry, ledger.Lot]
-
-
-def _transactions(items: list[Item]) -> Iterable[list[Item]]:
-    group: list[Item] = []
+def _transactions(lots: list[ledger.Lot]) -> Iterable[list[ledger.Lot]]:
+    group: list[ledger.Lot] = []
     size = 0
-    for item in items:
-        if group and size + len(item[1].rows) > EVENTS_PER_TRANSACTION:
+    for lot in lots:
+        if group and size + len(lot.rows) > EVENTS_PER_TRANSACTION:
             yield group
             group, size = [], 0
-        group.append(item)
-        size += len(item[1].rows)
+        group.append(lot)
+        size += len(lot.rows)
     if group:
         yield group
-
-
-def _store_or_split(items: list[Item]) -> None:
-    """Store a group; when the database refuses it, halve it until the refused event stands alone."""
-    lots = [lot for _, lot in items]
-    try:
-        new = ledger.store(lots)
-    except ledger.REFUSALS as error:
-        halves = _halves(items)
-        if halves is None:
-            entry, lot = items[0]
-            set_aside(entry.id, lot.tenant_id, lot.rows[0], str(error))
-            return
-        for half in halves:
-            _store_or_split(half)
-    else:
-        metrics.observe_stored(lots, new)
-
-
-def _halves(items: list[Item]) -> tuple[list[Item], list[Item]] | None:
-    if len(items) > 1:
-        middle = len(items) // 2
-        return items[:middle], items[middle:]
-    entry, lot = items[0]
-    middle = len(lot.rows) // 2
-    if not middle:
-        return None
-    left = ledger.Lot(lot.tenant_id, lot.received_at, lot.rows[:middle])
-    right = ledger.Lot(lot.tenant_id, lot.received_at, lot.rows[middle:])
-    return [(entry, left)], [(entry, right)]
 
 
 def set_entry_aside(entry: RawEntry, reason: str) -> None:
@@ -196,31 +160,9 @@ def set_entry_aside(entry: RawEntry, reason: str) -> None:
     except NOT_ENTRIES:
         rows = []
     if not rows:
-        _keep_letter(entry_id, tenant_id, "", payload, reason)
+        filing.keep_letter(entry_id, tenant_id, "", payload, reason)
     for row in rows:
-        set_aside(entry_id, tenant_id, row, reason)
-
-
-def set_aside(entry_id: str, tenant_id: str | None, row: ledger.Row, reason: str) -> None:
-    """Keep one event that cannot be stored, to be replayed."""
-    _keep_letter(entry_id, tenant_id, row.event_id, msgspec.json.encode([row]), reason)
-
-
-def _keep_letter(entry_id: str, tenant_id: str | None, event_id: str, payload: bytes, reason: str) -> None:
-    """Write the letter once, whoever else was handed the same entry."""
-    log.error("dead_letter", entry=entry_id, reason=reason[:500])
-    known = Tenant.objects.filter(pk=tenant_id).first() if tenant_id else None
-    _, created = DeadLetter.objects.get_or_create(
-        entry_id=entry_id,
-        event_id=event_id.replace("\x00", "")[:255],
-        defaults={
-            "tenant": known,
-            "payload": payload.decode("utf-8", "backslashreplace").replace("\x00", "\\u0000"),
-            "reason": reason.replace("\x00", "\\u0000")[:2000],
-        },
-    )
-    if created:
-        metrics.DEAD.inc()
+        filing.set_aside(entry_id, tenant_id, row, reason)
 
 
 def _events(entries: list[RawEntry]) -> int:

@@ -1,10 +1,18 @@
-"""What could not be stored."""
+"""What did not go into the ledger: events set aside, and repetitions."""
 
 from django.db import models
 
+from accounts.models import TenantOwned
+from usage.models.fields import ByteOrderedCharField
+
 
 class DeadLetter(models.Model):
-    """Events that the database would not take, kept whole with the reason, to be replayed."""
+    """Events that are not in the ledger, kept whole with the reason, to be mended and replayed."""
+
+    class Kind(models.TextChoices):
+        REFUSED = "refused", "refused by the database"
+        CONFLICT = "conflict", "the id is taken by another content"
+        REJECTED = "rejected", "rejected on arrival"
 
     class Status(models.TextChoices):
         DEAD = "dead"
@@ -12,6 +20,7 @@ class DeadLetter(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     tenant = models.ForeignKey("accounts.Tenant", null=True, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=16, choices=Kind.choices, default=Kind.REFUSED)
     entry_id = models.CharField(max_length=64, help_text="The queue's own id of the entry.")
     event_id = models.CharField(max_length=255, blank=True)
     payload = models.TextField(help_text="The event, or the entry when it cannot be read, as queued.")
@@ -23,6 +32,23 @@ class DeadLetter(models.Model):
     class Meta:
         ordering = ["-created_at"]
         constraints = [models.UniqueConstraint(fields=["entry_id", "event_id"], name="dead_letter_once")]
+        indexes = [models.Index(fields=["tenant", "event_id"], name="dead_letter_by_event")]
 
     def __str__(self) -> str:
         return f"{self.event_id or self.entry_id}: {self.reason[:60]}"
+
+
+class DuplicateReceipt(TenantOwned):
+    """The same event came once more. It counts once; this says that and when it was repeated."""
+
+    event_id = ByteOrderedCharField(max_length=255)
+    received_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-received_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["tenant", "event_id", "received_at"], name="duplicate_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} again"

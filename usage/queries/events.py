@@ -41,7 +41,7 @@ def usage_page(
 ) -> UsagePage:
     """One page of a tenant's events, newest first; `cursor` continues after the page that gave it."""
     through = complete_through()
-    events = UsageEvent.objects.for_tenant(tenant).filter(**filters)
+    events = UsageEvent.objects.for_tenant(tenant).live().filter(**filters)
     if window.start is not None:
         events = events.filter(timestamp__gte=window.start)
     if window.end is not None:

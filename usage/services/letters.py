@@ -32,7 +32,9 @@ def _replay(letter: DeadLetter, by: Principal) -> bool:
             open_letters = DeadLetter.objects.filter(pk=letter.pk, status=DeadLetter.Status.DEAD)
             if not open_letters.update(status=DeadLetter.Status.REPLAYED, replayed_at=timezone.now()):
                 return False
-            ledger.store([ledger.Lot(str(letter.tenant_id), letter.created_at, rows)])
+            lot = ledger.Lot(str(letter.tenant_id), letter.created_at, rows, letter.entry_id)
+            if ledger.Status.CONFLICT in ledger.store([lot])[0]:
+                raise ValueError(ledger.CONFLICT)
             audit(by=by, action="dead_letter.replayed", tenant=letter.tenant, subject=letter)
     except (ValueError, msgspec.MsgspecError, *ledger.REFUSALS) as error:
         DeadLetter.objects.filter(pk=letter.pk).update(reason=str(error)[:2000])

@@ -7,6 +7,7 @@ import pytest
 from accounts.models import AuditEntry, Tenant, User
 from accounts.principals import Principal, user_principal
 from accounts.wire import encode
+from usage.ledger import CONFLICT
 from usage.models import DeadLetter, UsageEvent
 from usage.services.letters import dead_letters_replay
 from usage.tests.documents import row
@@ -66,8 +67,10 @@ def test_a_second_replay_does_nothing(acme: Tenant, by: Principal) -> None:
 
 def test_an_event_that_came_again_meanwhile_is_not_stored_twice(acme: Tenant, by: Principal) -> None:
     early, late = letter(acme, row("a", user_id="early")), letter(acme, row("a", user_id="late"), row("b"))
-    assert (replay(by, early), replay(by, late)) == (1, 1)
-    assert stored() == ["a", "b"]
+    again = letter(acme, row("a", user_id="early"), row("c"))
+    assert (replay(by, early), replay(by, late), replay(by, again)) == (1, 0, 1)
+    assert stored() == ["a", "c"]
+    assert (late.status, late.reason) == ("dead", CONFLICT)
     assert UsageEvent.objects.for_tenant(acme).get(event_id="a").user_id == "early"
 
 
@@ -76,7 +79,7 @@ def test_an_event_that_came_again_meanwhile_is_not_stored_twice(acme: Tenant, by
     [
         ("not json", "JSON is malformed"),
         ("{}", "Expected `array`, got `object`"),
-        ('[{"event_id":"a"}]', "missing required field `timestamp`"),
+        ('[{"event_id":"a"}]', "missing required field `user_id`"),
     ],
 )
 def test_a_payload_that_is_no_list_of_events(acme: Tenant, by: Principal, payload: str, reason: str) -> None:

@@ -115,7 +115,7 @@ def slow_road(body: bytes, *, single: bool) -> intake.Taken | None:
             found, tenant = intake.take_one(body, admit)
         except AppError:
             return None
-    return intake.Taken([found], [tenant], [])
+    return intake.Taken([0], [found], [tenant], [])
 
 
 def has_repeated_key(body: str) -> bool:

@@ -11,17 +11,22 @@ from django.db import connection
 from accounts.models import Tenant
 from accounts.wire import encode
 from usage import ledger
+from usage.ledger import Status
 from usage.models import UsageEvent
 from usage.tests.documents import row
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
 
 
+def lot(tenant: Tenant, rows: list[ledger.Row], moment: datetime | None = None) -> ledger.Lot:
+    return ledger.Lot(str(tenant.pk), moment or datetime.now(UTC), rows, "1-1")
+
+
 def test_two_writers_with_the_same_ids_in_opposite_order(acme: Tenant) -> None:
     """In the order of arrival they would wait for each other for ever."""
     names = [f"e-{n:04}" for n in range(1000)]
     start = threading.Barrier(2)
-    new: list[set[ledger.Key]] = []
+    became: list[ledger.Status] = []
     failures: list[BaseException] = []
 
     def store(order: list[str]) -> None:
@@ -29,7 +34,7 @@ def test_two_writers_with_the_same_ids_in_opposite_order(acme: Tenant) -> None:
             for part in range(5):
                 rows = ledger.read_rows(encode([row(f"{part}-{name}") for name in order]))
                 start.wait(20)
-                new.append(ledger.store([ledger.Lot(str(acme.pk), datetime.now(UTC), rows)]))
+                became.extend(ledger.store([lot(acme, rows)])[0])
         except BaseException as error:
             failures.append(error)
             start.abort()
@@ -43,7 +48,8 @@ def test_two_writers_with_the_same_ids_in_opposite_order(acme: Tenant) -> None:
         thread.join(60)
     assert failures == []
     assert UsageEvent.objects.for_tenant(acme).count() == 5000
-    assert sum(map(len, new)) == 5000  # each event was new to exactly one of the two
+    assert became.count(Status.STORED) == 5000  # each event was new to exactly one of the two
+    assert became.count(Status.DUPLICATE) == 5000
 
 
 WIDE: Final = {
@@ -67,11 +73,11 @@ def test_the_copied_and_the_staged_rows_are_the_same(acme: Tenant, rival: Tenant
     moment = datetime(2026, 3, 1, 10, tzinfo=UTC)
     rows = ledger.read_rows(encode([row("wide", **WIDE), row("bare"), row("known")]))
     known = ledger.read_rows(encode([row("known")]))
-    ledger.store([ledger.Lot(str(acme.pk), moment, known)])
-    copied = ledger.store([ledger.Lot(str(rival.pk), moment, rows)])
-    staged = ledger.store([ledger.Lot(str(acme.pk), moment, rows)])
-    assert {event_id for _, event_id in copied} == {"wide", "bare", "known"}
-    assert staged == {(str(acme.pk), "wide"), (str(acme.pk), "bare")}
+    ledger.store([lot(acme, known, moment)])
+    copied = ledger.store([lot(rival, rows, moment)])
+    staged = ledger.store([lot(acme, rows, moment)])
+    assert copied == [[Status.STORED] * 3]
+    assert staged == [[Status.STORED, Status.STORED, Status.DUPLICATE]]
     columns = [name for name in ledger.COLUMNS if name not in {"id", "tenant_id"}]
     # As text: the databases' own forms of numbers and moments are compared, not what Python makes of them.
     texts = ", ".join(f'"{name}"::text' for name in columns)
