@@ -92,6 +92,13 @@ class Conflict(AppError):
     status = 409
 
 
+class IdempotencyMismatch(AppError):
+    """An Idempotency-Key that came before with another request."""
+
+    code = "idempotency_mismatch"
+    status = 422
+
+
 class PayloadTooLarge(AppError):
     code = "payload_too_large"
     status = 413

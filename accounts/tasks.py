@@ -6,6 +6,7 @@ from celery import shared_task
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from accounts.services.idempotency import calls_prune
 from accounts.services.passwords import password_reset_send
 from accounts.services.sessions import refresh_tokens_prune
 
@@ -15,6 +16,12 @@ def prune_tokens() -> None:
     """Delete refresh tokens and browser sessions that have expired."""
     refresh_tokens_prune()
     Session.objects.filter(expire_date__lt=timezone.now()).delete()
+
+
+@shared_task(name="accounts.prune_idempotent_calls")
+def prune_idempotent_calls() -> None:
+    """Forget the Idempotency-Keys of yesterday."""
+    calls_prune()
 
 
 @shared_task(

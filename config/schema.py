@@ -39,6 +39,17 @@ PROBLEM: Final[dict[str, Any]] = {
     ]
 }
 
+IDEMPOTENCY_KEY: Final[dict[str, Any]] = {
+    "in": "header",
+    "name": "Idempotency-Key",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "description": "Sent again within 24 hours by the same caller with the same request, the call is not "
+    "done again: its answer, good or bad, is repeated with `Idempotency-Replayed: true`. 1 to 255 visible "
+    "ASCII characters, in quotes or not. 422 `idempotency_mismatch` with another request; 409 `conflict` "
+    "while the first is being done, and for an answer that is not kept: one that holds a secret (an API key "
+    "is shown once) or is larger than 1 MiB. After 429 and 5xx the key is free: the next call is done.",
+}
+
 
 def keep_canonical_paths(endpoints: list[Any]) -> list[Any]:
     """Every path exists twice; the document lists the one under /api/v1/ (system paths at the root)."""
@@ -69,4 +80,15 @@ def add_error_answers(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
         for operation in operations.values():
             for status in ("4XX", "5XX"):
                 operation["responses"].setdefault(status, {"$ref": "#/components/responses/Error"})
+    return result
+
+
+def add_idempotency_key(result: dict[str, Any], **kwargs: Any) -> dict[str, Any]:
+    """The header on every POST with a credential, as accounts.api.idempotency takes it."""
+    components = result.setdefault("components", {})
+    components.setdefault("parameters", {})["IdempotencyKey"] = IDEMPOTENCY_KEY
+    for operations in result.get("paths", {}).values():
+        if operations.get("post", {}).get("security"):
+            parameters = operations["post"].setdefault("parameters", [])
+            parameters.append({"$ref": "#/components/parameters/IdempotencyKey"})
     return result

@@ -4,7 +4,7 @@ Most requests of a metering service are one call, POST of events with an API key
 its own: the same keyring, throttle, intake and queue, without the other middleware and DRF. It is a
 middleware of Django, and in production it also stands in front of Django's handler as a WSGI callable.
 Anything out of the ordinary (a browser's Origin, another credential, another media type, a body of
-unknown length) goes on to the view.
+unknown length, a header with a meaning of its own) goes on to the view.
 """
 
 import hmac
@@ -49,6 +49,20 @@ _here = threading.local()
 ENDPOINTS: Final = {False: "/api/v1/events", True: "/api/v1/events/batch"}
 
 
+# Headers that change what a call means; CloudEvents in binary mode have the last four.
+MEANINGFUL: Final = frozenset(
+    {
+        "HTTP_ORIGIN",
+        "HTTP_X_TENANT_ID",
+        "HTTP_IDEMPOTENCY_KEY",
+        "HTTP_CE_SPECVERSION",
+        "HTTP_CE_ID",
+        "HTTP_CE_SOURCE",
+        "HTTP_CE_TYPE",
+    }
+)
+
+
 class Caller(NamedTuple):
     """Whom a reply is for, as logs and metrics name them; empty before the key was known."""
 
@@ -75,9 +89,8 @@ def is_for_lane(meta: Mapping[str, Any]) -> bool:
         and is_json(content_type)
         and "charset" not in content_type.lower().replace("charset=utf-8", "")
         and meta.get("CONTENT_LENGTH", "").isdecimal()
-        and "HTTP_ORIGIN" not in meta
+        and meta.keys().isdisjoint(MEANINGFUL)
         and not meta.get("QUERY_STRING")  # it may name a tenant, as the header may
-        and "HTTP_X_TENANT_ID" not in meta
         and "problem" not in meta.get("HTTP_ACCEPT", "")
         and _key(meta)
     )

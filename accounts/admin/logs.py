@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.admin.base import ReadOnlyAdmin
-from accounts.models import ActivityCounter, ActivityEntry, AuditEntry
+from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, IdempotentCall
 
 
 @admin.register(AuditEntry)
@@ -30,3 +30,11 @@ class ActivityCounterAdmin(ReadOnlyAdmin):
     list_display = ("tenant", "last_seq")
     list_select_related = ("tenant",)
     search_fields = ("tenant__slug",)
+
+
+@admin.register(IdempotentCall)
+class IdempotentCallAdmin(ReadOnlyAdmin):
+    list_display = ("started_at", "actor", "tenant", "status")
+    list_filter = (("status", admin.EmptyFieldListFilter),)
+    list_select_related = ("tenant",)
+    search_fields = ("=actor", "=tenant__slug")

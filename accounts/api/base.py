@@ -42,7 +42,7 @@ class TenantViewSet(GenericViewSet[M]):
 
 
 class NoStoreMixin(APIView):
-    """For answers that hold a secret: nobody on the way keeps a copy."""
+    """For answers that hold a secret: nobody on the way keeps a copy, and no Idempotency-Key repeats it."""
 
     def finalize_response(self, request: Request, response: Any, *args: Any, **kwargs: Any) -> Response:
         answer = super().finalize_response(request, response, *args, **kwargs)

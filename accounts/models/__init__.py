@@ -1,5 +1,6 @@
 """Who may do what, and what they did."""
 
+from accounts.models.idempotency import IdempotentCall
 from accounts.models.keys import ApiKey, Scope
 from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
 from accounts.models.tenancy import Membership, Tenant, TenantOwned, TenantQuerySet
@@ -12,6 +13,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "FederatedIdentity",
+    "IdempotentCall",
     "Membership",
     "RefreshToken",
     "Scope",

@@ -21,6 +21,7 @@ from accounts.models import (
     ApiKey,
     AuditEntry,
     FederatedIdentity,
+    IdempotentCall,
     Membership,
     RefreshToken,
     Tenant,
@@ -53,6 +54,9 @@ MAKERS: dict[type[Model], Callable[[int], Any]] = {
     AuditEntry: lambda n: AuditEntry.objects.create(tenant=_tenant_with(n), actor="system", action="x.y"),
     ActivityEntry: lambda n: ActivityEntry.objects.create(
         tenant=_tenant_with(n), seq=1, type="x.y", ts=timezone.now()
+    ),
+    IdempotentCall: lambda n: IdempotentCall.objects.create(
+        pk=uuid.uuid4().hex, tenant=_tenant_with(n), actor="system", started_at=timezone.now()
     ),
     ActivityCounter: lambda n: ActivityCounter.objects.create(tenant=_tenant_with(n)),
 }

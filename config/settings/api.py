@@ -42,6 +42,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "POSTPROCESSING_HOOKS": [
         "drf_spectacular.hooks.postprocess_schema_enums",
         "config.schema.add_error_answers",
+        "config.schema.add_idempotency_key",
     ],
     "PREPROCESSING_HOOKS": ["config.schema.keep_canonical_paths"],
     "ENUM_NAME_OVERRIDES": {
@@ -68,6 +69,7 @@ CORS_ALLOW_HEADERS = [
     "x-tenant-id",
 ]
 CORS_EXPOSE_HEADERS = [
+    "idempotency-replayed",
     "x-request-id",
     "x-ratelimit-limit",
     "x-ratelimit-remaining",

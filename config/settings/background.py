@@ -62,6 +62,7 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 )
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "accounts-prune-tokens": {"task": "accounts.prune_tokens", "schedule": 3600.0},
+    "accounts-prune-idempotent-calls": {"task": "accounts.prune_idempotent_calls", "schedule": 3600.0},
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
 

@@ -372,3 +372,18 @@ def test_a_cost_beyond_any_use_is_stored_and_harms_nothing(
         answer = post(key("ingest"), event(billing_info={"total_cost": cost}))
         assert answer.status_code == 202, cost
     assert len(stored(acme)) == 6
+
+
+def test_an_idempotency_key_repeats_the_answer(post: Post, key: Key, acme: Tenant, stored: Stored) -> None:
+    """Without ids of their own: the key alone keeps them from being counted twice."""
+    secret = key("ingest")
+    for path, document in (("/api/v1/events", event()), (BATCH, batch(event(), event(user_id=1)))):
+        answers = [post(secret, document, path=path, idempotency_key=f'"{path}"') for _ in range(3)]
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.content for answer in answers}) == 1
+        assert [answer.get("Idempotency-Replayed") for answer in answers] == [None, "true", "true"]
+        assert answers[0]["Content-Type"] == answers[2]["Content-Type"] == "application/json"
+    assert len(stored(acme)) == 2
+    other = post(secret, event(user_id="bert"), idempotency_key="/api/v1/events")
+    assert (other.status_code, other.json()["error"]) == (422, "idempotency_mismatch")
+    assert len(stored(acme)) == 2
