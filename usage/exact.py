@@ -1,11 +1,22 @@
 """Numbers and properties out of JSON documents, exactly."""
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from typing import Any, Final
 
 # Accepted numbers have 38 digits between 10^37 and 10^-67; no sum of them is ever rounded here.
 EXACT: Final = Context(prec=200)
+
+COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
+    "=": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+    "^=": str.startswith,
+    "~": operator.contains,
+}
 
 
 def canonical(number: Decimal) -> str:

@@ -11,14 +11,25 @@ from decimal import Decimal
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Aggregate, CharField, Expression, F, Field, Func, IntegerField, Value
-from django.db.models.functions import Coalesce
+from django.db.models import (
+    Aggregate,
+    BooleanField,
+    CharField,
+    Expression,
+    F,
+    Field,
+    Func,
+    IntegerField,
+    Value,
+)
+from django.db.models.functions import Coalesce, Substr
 from django.db.models.sql.compiler import SQLCompiler
 
 from usage.exact import canonical
 from usage.sqlite import COLLATION
 
 JSON_COLUMNS: Final = frozenset({"metrics", "metadata", "billing_info"})
+MODEL_LENGTH: Final = 255
 Sql = tuple[str, tuple[Any, ...]]
 
 
@@ -88,6 +99,38 @@ class JsonText(_Property):
         return sql, params * 4
 
 
+class JsonExists(_Property):
+    """Whether a JSON column has a value there that is not null."""
+
+    function = "sky_exists"
+    output_field = BooleanField()
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        value, params = self.jsonb(compiler, connection)
+        return f"COALESCE(jsonb_typeof({value}) <> 'null', FALSE)", params
+
+
+class AnyTag(Func):
+    """Whether a tag of the event compares so with a text; the operators are the grammar's, without !=."""
+
+    function = "sky_any_tag"
+    output_field = BooleanField()
+    tests: Final = {
+        **{sign: f'tag COLLATE "C" {sign} %s' for sign in ("=", "<", "<=", ">", ">=")},
+        "^=": "starts_with(tag, %s)",
+        "~": "strpos(tag, %s) > 0",
+    }
+
+    def __init__(self, operator: str, value: str) -> None:
+        super().__init__(F("tags"), Value(operator), Value(value))
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        tags, operator, value = self.get_source_expressions()
+        sql, _params = compiler.compile(tags)
+        test = self.tests[operator.value]
+        return f"EXISTS (SELECT FROM jsonb_array_elements_text({sql}) AS tag WHERE {test})", (value.value,)
+
+
 class TagsText(Func):
     """All tags of an event, in their order, as the text of a JSON list."""
 
@@ -119,11 +162,13 @@ class ColumnText(Func):
 def PropertyText(path: str | Sequence[str]) -> Expression:  # noqa: N802  (used as an expression)
     """The text of `metadata.x`, `metrics.x.y`, `tags`, `model` or a text column.
 
-    `model` is metadata.model, else metadata.tier, else empty. A key with a dot needs a sequence.
+    `model` is metadata.model, else metadata.tier, else empty; its first MODEL_LENGTH characters, as in
+    the rollups. A key with a dot needs a sequence.
     """
     column, *keys = path.split(".") if isinstance(path, str) else path
     if column == "model":
-        return Coalesce(JsonText("metadata", "model"), JsonText("metadata", "tier"), Value(""))
+        model = Coalesce(JsonText("metadata", "model"), JsonText("metadata", "tier"), Value(""))
+        return Substr(model, 1, MODEL_LENGTH)
     if column == "tags":
         return TagsText()
     return JsonText(column, *keys) if column in JSON_COLUMNS else ColumnText(column)

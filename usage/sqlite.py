@@ -15,7 +15,7 @@ import msgspec
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.wire import exact_number
-from usage.exact import EXACT, canonical, number_of, property_in, text_of
+from usage.exact import COMPARED, EXACT, canonical, number_of, property_in, text_of
 
 COLLATION: Final = "sky_decimal"
 _read = msgspec.json.Decoder(float_hook=exact_number).decode
@@ -44,6 +44,14 @@ def _sqlite_number(text: str, *path: str | int) -> str | None:
 
 def _sqlite_text(text: str, *path: str | int) -> str | None:
     return text_of(property_in(_document(text), path))
+
+
+def _sqlite_exists(text: str, *path: str | int) -> bool:
+    return property_in(_document(text), path) is not None
+
+
+def _sqlite_any_tag(tags: str, operator: str, value: str) -> bool:
+    return any(COMPARED[operator](tag, value) for tag in _document(tags))
 
 
 def _sqlite_list(text: str) -> str:
@@ -100,6 +108,8 @@ class _Max(_Fold):
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "sky_number": _sqlite_number,
     "sky_text": _sqlite_text,
+    "sky_exists": _sqlite_exists,
+    "sky_any_tag": _sqlite_any_tag,
     "sky_list": _sqlite_list,
     "sky_bucket": _sqlite_bucket,
 }
