@@ -1,19 +1,33 @@
 """Usage events, what became of them, and what is made of them."""
 
 from usage.models.events import Correction, UsageEvent
-from usage.models.fields import ByteOrderedCharField, ExactJSONDecoder, ExactJSONEncoder, ExactJSONField
+from usage.models.fields import (
+    ByteOrderedCharField,
+    ExactDecimalField,
+    ExactJSONDecoder,
+    ExactJSONEncoder,
+    ExactJSONField,
+)
 from usage.models.letters import DeadLetter, DuplicateReceipt
+from usage.models.prices import PriceRule
 from usage.models.rollups import DirtyHour, Rollup
+from usage.models.statements import Adjustment, AdjustmentLine, Statement, StatementLine
 
 __all__ = [
+    "Adjustment",
+    "AdjustmentLine",
     "ByteOrderedCharField",
     "Correction",
     "DeadLetter",
     "DirtyHour",
     "DuplicateReceipt",
+    "ExactDecimalField",
     "ExactJSONDecoder",
     "ExactJSONEncoder",
     "ExactJSONField",
+    "PriceRule",
     "Rollup",
+    "Statement",
+    "StatementLine",
     "UsageEvent",
 ]

@@ -1,9 +1,11 @@
 """Columns that keep numbers exact and texts in byte order."""
 
 import json
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -33,3 +35,35 @@ class ByteOrderedCharField(models.CharField):  # type: ignore[type-arg]  # not s
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         plain = super().db_type(connection) or ""
         return f'{plain} COLLATE "C"' if connection.vendor == "postgresql" else plain
+
+
+class ExactDecimalField(models.Field):  # type: ignore[type-arg]  # not subscriptable at run time
+    """A Decimal of any size, kept digit by digit: numeric on PostgreSQL, text on SQLite.
+
+    Compare and sort such a column in Python only.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        return "numeric" if connection.vendor == "postgresql" else "text"
+
+    def get_prep_value(self, value: Any) -> Any:
+        return value if value is None else Decimal(value)
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        number = self.get_prep_value(value)
+        return format(number, "f") if number is not None and connection.vendor == "sqlite" else number
+
+    def from_db_value(self, value: Any, *_: Any) -> Decimal | None:
+        return None if value is None else Decimal(value)
+
+    def to_python(self, value: Any) -> Decimal | None:
+        try:
+            number = None if value is None else Decimal(value)
+        except (InvalidOperation, TypeError, ValueError) as error:
+            raise ValidationError("Give a decimal number.") from error
+        if number is not None and not number.is_finite():
+            raise ValidationError("Give a finite number.")
+        return number
+
+    def formfield(self, **kwargs: Any) -> Any:
+        return super().formfield(**{"form_class": forms.DecimalField, **kwargs})

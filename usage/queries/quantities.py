@@ -1,0 +1,79 @@
+"""How much was used, as prices see it."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from decimal import Decimal
+from itertools import pairwise
+from typing import Any, Final
+
+from django.db.models import Count, Value
+from django.db.models.functions import Coalesce
+
+from accounts.models import Tenant
+from usage.billing import EVENTS, Usage
+from usage.models import UsageEvent
+from usage.pricing import EXACT, ZERO
+from usage.sql import Bucket, ExactSum, JsonNumber, JsonText, MetricNumber, PropertyText
+
+DEFAULT_CURRENCY: Final = "USD"
+KIND: Final = ("service_type", "service_provider", "model", "event_type")
+
+
+def usage_between(
+    *, tenant: Tenant, edges: Sequence[datetime], units: Iterable[str], as_of: datetime | None
+) -> list[Usage]:
+    """The events between the first and the last edge, apart by the edges between and by what prices select.
+
+    `as_of` tells which events: those that counted then, or (None) those that count now.
+    """
+    metrics = sorted(set(units) - {EVENTS})
+    found: dict[tuple[Any, ...], Usage] = {}
+    parts = list(pairwise(edges))
+    for row in _rows(tenant, edges, metrics, as_of):
+        key = (row["part"], *(row[name] for name in KIND))
+        if key not in found:
+            start, end = parts[row["part"] - 1]
+            service_type, provider, model, event_type = key[1:]
+            found[key] = Usage(start, end, service_type, provider, model, event_type, 0, {}, {})
+        found[key] = _added(found[key], row, metrics)
+    return list(found.values())
+
+
+def _rows(
+    tenant: Tenant, edges: Sequence[datetime], metrics: list[str], as_of: datetime | None
+) -> Iterable[dict[str, Any]]:
+    every = UsageEvent.objects.for_tenant(tenant)
+    events = every.live() if as_of is None else every.as_of(as_of)
+    rows: Iterable[dict[str, Any]] = (
+        events.filter(timestamp__gte=edges[0], timestamp__lt=edges[-1])
+        .order_by()
+        .annotate(
+            part=Bucket("timestamp", edges),
+            model=PropertyText("model"),
+            sent_in=Coalesce(JsonText("billing_info", "currency"), Value(DEFAULT_CURRENCY)),
+        )
+        .values("part", *KIND, "sent_in")
+        .annotate(
+            n=Count("pk"),
+            cost=ExactSum(JsonNumber("billing_info", "total_cost")),
+            **{f"sum_{place}": ExactSum(MetricNumber(name)) for place, name in enumerate(metrics)},
+        )
+        .iterator()
+    )
+    return rows
+
+
+def _added(use: Usage, row: dict[str, Any], metrics: list[str]) -> Usage:
+    """One more row of the same kind, in another of the senders' currencies."""
+    sums = {name: row[f"sum_{place}"] for place, name in enumerate(metrics)}
+    return Usage(
+        use.start, use.end, use.service_type, use.service_provider, use.model, use.event_type,
+        count=use.count + row["n"],
+        metrics=_plus(use.metrics, sums),
+        costs=_plus(use.costs, {row["sent_in"]: row["cost"]}),
+    )  # fmt: skip
+
+
+def _plus(known: dict[str, Decimal], more: dict[str, Decimal | None]) -> dict[str, Decimal]:
+    new = {name: EXACT.add(known.get(name, ZERO), value) for name, value in more.items() if value is not None}
+    return {**known, **new}
