@@ -38,6 +38,25 @@ def event(tenant: str, event_id: str, **changes: Any) -> dict[str, Any]:
     }
 
 
+def post(
+    connection: http.client.HTTPConnection, path: str, body: Any, headers: Mapping[str, str]
+) -> tuple[int, Any]:
+    connection.request("POST", path, json.dumps(body), headers)
+    response = connection.getresponse()
+    return response.status, json.loads(response.read() or b"{}")
+
+
+def send_alone(port: int, key: str, body: Mapping[str, Any]) -> tuple[int, Any]:
+    """Post one event over a connection of its own; the status is 0 when there was no answer."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_SECONDS)
+    try:
+        return post(connection, PATH, body, {"X-API-Key": key, "Content-Type": "application/json"})
+    except (OSError, http.client.HTTPException):
+        return 0, {}
+    finally:
+        connection.close()
+
+
 class Producer(threading.Thread):
     """Sends singles and batches of one tenant over one kept connection, some of them twice."""
 
@@ -88,9 +107,7 @@ class Producer(threading.Thread):
         path, body = BATCH_PATH, {"events": events}
         if len(events) == 1:
             path, body = PATH, events[0]
-        self._connection.request("POST", path, json.dumps(body), self._headers)
-        response = self._connection.getresponse()
-        return response.status, json.loads(response.read() or b"{}")
+        return post(self._connection, path, body, self._headers)
 
 
 class Load:

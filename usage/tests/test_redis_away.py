@@ -5,13 +5,14 @@ from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import pytest
+from django.db import connection
 from prometheus_client import REGISTRY
 
 from accounts import redis_link, throttles
 from accounts.models import Tenant
 from tests.servers import Redis
 from usage import queue
-from usage.models import UsageEvent
+from usage.models import DeadLetter, DirtyHour, UsageEvent
 from usage.queries.watermark import complete_through
 from usage.tests.conftest import Post, drain
 from usage.tests.documents import batch, event
@@ -131,6 +132,42 @@ def test_redis_that_refuses_to_write(post: Post, key: Callable[..., str], acme: 
     assert post(caller, event(event_id="c")).json()["status"] == "queued"
     drain()
     assert ids(acme) == ["a", "b", "c"]
+
+
+@pytest.fixture
+def no_poison(acme: Tenant) -> None:
+    """The database refuses an event of this id, whoever sends it."""
+    with connection.cursor() as cursor:
+        cursor.execute("ALTER TABLE usage_usageevent ADD CONSTRAINT no_poison CHECK (event_id <> 'poison')")
+
+
+def letters() -> list[tuple[str, str | None, str, bool]]:
+    rows = DeadLetter.objects.order_by("id").values_list("event_id", "tenant__slug", "kind", "reason")
+    return [(event_id, tenant, kind, "no_poison" in reason) for event_id, tenant, kind, reason in rows]
+
+
+def test_what_the_database_refuses_on_the_direct_road(
+    post: Post, key: Callable[..., str], acme: Tenant, redis: Redis, no_poison: None
+) -> None:
+    caller = key("ingest")
+    redis.stop()
+    refused = post(caller, event(event_id="poison", timestamp="2026-03-01T10:00:00Z"))
+    assert (refused.status_code, refused.json()["error"]) == (400, "validation_error")
+    assert letters() == [("poison", "acme", "refused", True)]
+    sent = [event(event_id=name, timestamp="2026-03-01T11:00:00Z") for name in ("a", "poison", "b")]
+    answer = post(caller, batch(*sent), path=BATCH)
+    assert answer.status_code == 202
+    told = answer.json()
+    assert [(result["event_id"], result["status"]) for result in told["results"]] == [
+        ("a", "stored"),
+        ("b", "stored"),
+    ]
+    assert (told["processed_count"], told["failed_count"]) == (2, 1)
+    assert [(f["index"], f["event_data"]["event_id"]) for f in told["failed_events"]] == [(1, "poison")]
+    assert ids(acme) == ["a", "b"]
+    assert letters() == [("poison", "acme", "refused", True)] * 2
+    hours = set(DirtyHour.objects.values_list("hour", flat=True))
+    assert {hour.hour for hour in hours} == {11}  # what was refused changes no sum
 
 
 def test_what_nobody_can_tell_while_redis_is_away(acme: Tenant, redis: Redis) -> None:
