@@ -114,4 +114,5 @@ def client_for() -> Callable[..., APIClient]:
 def _access_token(user: User) -> str:
     token = AccessToken()
     token["sub"] = str(user.pk)
+    token["pwd"] = user.password_mark
     return str(token)

@@ -52,10 +52,12 @@ def credential_principal(api_key: str, authorization: str) -> Principal | None:
 
 
 def token_principal(token: str) -> Principal:
-    """The person behind a JWT access token, as they are now, or InvalidToken."""
+    """The person behind a JWT access token, as they are now, or InvalidToken. A new password ends it."""
     try:
         claims = AccessToken(token)  # type: ignore[arg-type]  # declared as a Token by mistake
         user = User.objects.get(pk=UUID(claims["sub"]), is_active=True)
+        if claims["pwd"] != user.password_mark:
+            raise TokenError("The password was changed.")
     except (TokenError, KeyError, ValueError, User.DoesNotExist) as error:
         raise InvalidToken("The access token is not valid or has expired.") from error
     return user_principal(user)

@@ -65,5 +65,10 @@ class User(AbstractBaseUser, PermissionsMixin):
     def __str__(self) -> str:
         return self.email
 
+    @property
+    def password_mark(self) -> str:
+        """Changes with the password, wherever it is changed: in the admin and on the command line, too."""
+        return self.get_session_auth_hash()[:16]
+
     def get_full_name(self) -> str:
         return f"{self.first_name} {self.last_name}".strip() or self.email

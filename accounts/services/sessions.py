@@ -109,7 +109,7 @@ def _renew(claims: Token) -> TokenPair | None:
     link = row.first()
     if user is None or link is None:
         return None
-    if fresh and user.is_active and claims.get("pwd") == _password_mark(user):
+    if fresh and user.is_active and claims.get("pwd") == user.password_mark:
         return _mint(user, link.family, link.expires_at)
     if _end(family=link.family):
         action = "session.ended" if fresh else "session.replayed"
@@ -119,11 +119,6 @@ def _renew(claims: Token) -> TokenPair | None:
 
 def _end(*, family: UUID) -> int:
     return RefreshToken.objects.filter(family=family, revoked_at=None).update(revoked_at=timezone.now())
-
-
-def _password_mark(user: User) -> str:
-    """Changes with the password, wherever it is changed: the admin's own page and the command line, too."""
-    return user.get_session_auth_hash()[:16]
 
 
 def _claims(token: str) -> Token:
@@ -141,6 +136,8 @@ def _mint(user: User, family: UUID, expires_at: datetime) -> TokenPair:
     refresh = RefreshJWT()
     refresh["sub"] = str(user.pk)
     refresh["jti"] = str(row.pk)
-    refresh["pwd"] = _password_mark(user)
+    refresh["pwd"] = user.password_mark
     refresh["exp"] = int(expires_at.timestamp())
-    return TokenPair(user, access=str(AccessToken.for_user(user)), refresh=str(refresh))
+    access = AccessToken.for_user(user)
+    access["pwd"] = user.password_mark
+    return TokenPair(user, access=str(access), refresh=str(refresh))

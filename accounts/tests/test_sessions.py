@@ -153,7 +153,7 @@ def forged(**changes: Any) -> str:
 
 
 def test_only_our_own_access_tokens_are_good(member: User, pair: TokenPair) -> None:
-    good = {"sub": str(member.pk)}
+    good = {"sub": str(member.pk), "pwd": member.password_mark}
     head, body, _ = forged(**good).split(".")
     wrong_key = jwt.encode({**good, "exp": 2**33}, "k" * 64, algorithm="HS256")
     unsigned = jwt.encode({**AccessToken().payload, **good}, "", algorithm="none")
@@ -163,6 +163,8 @@ def test_only_our_own_access_tokens_are_good(member: User, pair: TokenPair) -> N
         "expired": forged(**good, exp=1),
         "unknown person": forged(),
         "no uuid": forged(sub="1"),
+        "another password": forged(**{**good, "pwd": "0" * 16}),
+        "no password": forged(sub=good["sub"]),
         "refresh token": pair.refresh,
         "wrong key": wrong_key,
         "unsigned": unsigned,

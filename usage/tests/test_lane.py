@@ -257,6 +257,7 @@ def test_requests_that_are_handed_over_whole(name: str, settings: Any) -> None:
 def test_the_handed_over_request_is_answered_by_django(member: User, acme: Tenant, stored: Any) -> None:
     token = AccessToken()
     token["sub"] = str(member.pk)
+    token["pwd"] = member.password_mark
     environ = {"HTTP_AUTHORIZATION": f"Bearer {token}"}
     answer = call(in_front(WSGIHandler()), SINGLE, as_bytes(event(event_id="e")), **environ)
     assert (answer.status, json.loads(answer.body)["event_id"]) == ("202 Accepted", "e")
