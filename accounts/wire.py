@@ -55,7 +55,8 @@ def exact_number(text: str) -> Decimal:
         raise ValueError(
             f"the number {text} has more than {MAX_DIGITS} digits or is beyond 10^±{MAX_EXPONENT}"
         )
-    return number
+    # 1e5 is 100000 on every database.
+    return Decimal(int(number)) if int(number.as_tuple().exponent) > 0 else number
 
 
 def _exact_int(text: str) -> int:
