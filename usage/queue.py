@@ -19,6 +19,7 @@ from usage.appender import Appender
 
 GROUP: Final = "writers"
 PAGE: Final = 20
+GONE_MS: Final = 3600_000  # a living writer asks for entries every second
 _appender = Appender()
 
 
@@ -114,6 +115,14 @@ def done(entry_ids: list[str]) -> None:
     pipe.xack(settings.EVENT_STREAM, GROUP, *entry_ids)
     pipe.xdel(settings.EVENT_STREAM, *entry_ids)
     pipe.execute()
+
+
+def prune() -> None:
+    """Take writers off the list that ended without a word, unless they hold entries to be claimed."""
+    listed: Any = patient_client().xinfo_consumers(settings.EVENT_STREAM, GROUP)
+    for consumer in listed:
+        if not consumer["pending"] and consumer["idle"] > GONE_MS:
+            patient_client().xgroup_delconsumer(settings.EVENT_STREAM, GROUP, consumer["name"])
 
 
 def leave(consumer: str) -> None:

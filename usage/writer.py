@@ -82,6 +82,7 @@ class Writer:
             claimed = queue.claim(self.name, FIRST_COUNT)
             if claimed:
                 return self._without_killers(claimed)
+            queue.prune()
             self._next_claim = time.monotonic() + settings.EVENT_CLAIM_SECONDS / 2
         return queue.read(self.name, self._count, BLOCK_MS)
 

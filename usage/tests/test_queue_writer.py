@@ -285,6 +285,19 @@ def test_a_writer_that_still_holds_entries_stays_on_the_list(acme: Tenant, one: 
     assert pending() == 1
 
 
+def test_writers_that_ended_without_a_word_are_taken_off_the_list(
+    acme: Tenant, one: writer.Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue, "GONE_MS", -1)
+    append(acme, row("a"))
+    queue.read("holds an entry", 10, block_ms=1)
+    queue.read("holds none", 10, block_ms=1)
+    queue.prune()
+    listed: Any = client().xinfo_consumers("skyledger:events", queue.GROUP)
+    assert [consumer["name"] for consumer in listed] == [b"holds an entry"]
+    assert pending() == 1
+
+
 def counter(name: str, **labels: str) -> float:
     return REGISTRY.get_sample_value(name, labels) or 0.0
 
