@@ -1,12 +1,16 @@
 """Numbers and properties out of JSON documents, exactly."""
 
 import operator
+import re
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from typing import Any, Final
 
 # Accepted numbers have 38 digits between 10^37 and 10^-67; no sum of them is ever rounded here.
 EXACT: Final = Context(prec=200)
+
+# A cost that was sent as text; within these bounds sums of costs stay exact too. PostgreSQL reads it as well.
+COST_TEXT: Final = r"-?[0-9]{1,38}(\.[0-9]{1,38})?([eE][+-]?[0-5]?[0-9])?"
 
 COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
@@ -39,6 +43,13 @@ def property_in(document: Any, path: Sequence[str | int]) -> Any:
 def number_of(value: Any) -> Decimal | None:
     """A JSON number as Decimal; None for anything else."""
     return Decimal(value) if isinstance(value, int | Decimal) and not isinstance(value, bool) else None
+
+
+def cost_of(value: Any) -> Decimal | None:
+    """What a sender gave as a cost: a JSON number, or a decimal number as text. None for anything else."""
+    if isinstance(value, str):
+        return Decimal(value) if re.fullmatch(COST_TEXT, value) else None
+    return number_of(value)
 
 
 def text_of(value: Any) -> str | None:

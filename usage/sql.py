@@ -25,7 +25,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Substr
 from django.db.models.sql.compiler import SQLCompiler
 
-from usage.exact import canonical
+from usage.exact import COST_TEXT, canonical
 from usage.sqlite import COLLATION
 
 JSON_COLUMNS: Final = frozenset({"metrics", "metadata", "billing_info"})
@@ -71,6 +71,24 @@ class JsonNumber(_Property):
         value, params = self.jsonb(compiler, connection)
         sql = f"(CASE WHEN jsonb_typeof({value}) = 'number' THEN ({value})::numeric END)"
         return sql, params * 2
+
+
+class SentCost(JsonNumber):
+    """billing_info.total_cost as Decimal, sent as a number or as text; null when it is neither."""
+
+    function = "sky_cost"
+
+    def __init__(self) -> None:
+        super().__init__("billing_info", "total_cost")
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        value, params = self.jsonb(compiler, connection)
+        text = f"({value}) #>> '{{}}'"
+        sql = (
+            f"(CASE WHEN jsonb_typeof({value}) = 'number' OR jsonb_typeof({value}) = 'string'"
+            f" AND {text} ~ '^({COST_TEXT})$' THEN ({text})::numeric END)"
+        )
+        return sql, params * 4
 
 
 class MetricNumber(JsonNumber):

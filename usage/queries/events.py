@@ -4,7 +4,6 @@ import base64
 import binascii
 import dataclasses
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from typing import Final
 from uuid import UUID
 
@@ -12,7 +11,7 @@ from django.db.models import Q
 
 from accounts.errors import ValidationFailed
 from accounts.models import Tenant
-from accounts.wire import MAX_EXPONENT
+from usage.exact import cost_of
 from usage.models import UsageEvent
 from usage.queries.watermark import complete_through
 
@@ -75,10 +74,5 @@ def read_cursor(text: str) -> tuple[datetime, UUID]:
 def billed_cost(event: UsageEvent) -> str | None:
     """The total cost that the sender gave with an event, as a decimal string; None when it is no number."""
     given = event.billing_info.get("total_cost") if isinstance(event.billing_info, dict) else None
-    if given is None or isinstance(given, bool):
-        return None
-    try:
-        cost = Decimal(str(given))
-    except InvalidOperation:
-        return None
-    return format(cost, "f") if cost.is_finite() and abs(cost.adjusted()) <= MAX_EXPONENT else None
+    cost = cost_of(given)
+    return None if cost is None else format(cost, "f")

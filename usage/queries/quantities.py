@@ -13,7 +13,7 @@ from accounts.models import Tenant
 from usage.billing import EVENTS, Usage
 from usage.models import UsageEvent
 from usage.pricing import EXACT, ZERO
-from usage.sql import Bucket, ExactSum, JsonNumber, JsonText, MetricNumber, PropertyText
+from usage.sql import Bucket, ExactSum, JsonText, MetricNumber, PropertyText, SentCost
 
 DEFAULT_CURRENCY: Final = "USD"
 KIND: Final = ("service_type", "service_provider", "model", "event_type")
@@ -55,7 +55,7 @@ def _rows(
         .values("part", *KIND, "sent_in")
         .annotate(
             n=Count("pk"),
-            cost=ExactSum(JsonNumber("billing_info", "total_cost")),
+            cost=ExactSum(SentCost()),
             **{f"sum_{place}": ExactSum(MetricNumber(name)) for place, name in enumerate(metrics)},
         )
         .iterator()

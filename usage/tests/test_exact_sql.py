@@ -11,7 +11,8 @@ from django.db.models.lookups import GreaterThan
 from accounts.models import Tenant
 from usage.exact import canonical
 from usage.models import UsageEvent
-from usage.sql import Bucket, ExactMax, ExactMin, ExactSum, JsonNumber, MetricNumber, PropertyText
+from usage.queries.events import billed_cost
+from usage.sql import Bucket, ExactMax, ExactMin, ExactSum, JsonNumber, MetricNumber, PropertyText, SentCost
 
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -77,6 +78,23 @@ def test_a_path_walks_objects_and_lists(acme: Tenant) -> None:
     assert one(JsonNumber("metadata", "a", "b", 1)) == Decimal("2.5")
     assert one(JsonNumber("metadata", "a", "b", "1")) is None
     assert one(JsonNumber("metadata", "a", "b", 2)) is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "expected"),
+    [
+        (Decimal("0.10"), "0.1"), (3, "3"), (-3, "-3"), ("0.10", "0.1"), ("-2.5", "-2.5"),
+        ("9" * 38 + "." + "9" * 38, "9" * 38 + "." + "9" * 38), ("1e59", "1" + "0" * 59),
+        ("1E-7", "0.0000001"), ("1e60", None), ("9" * 39, None), ("", None), (" 1", None), ("1\n", None), ("1_0", None),
+        ("٣", None),
+        ("NaN", None), ("Infinity", None), (True, None), (None, None), ([1], None), ({"a": 1}, None),
+    ],
+)  # fmt: skip
+def test_a_cost_counts_as_a_number_or_as_text(acme: Tenant, sent: Any, expected: str | None) -> None:
+    event = make(acme, billing_info={"total_cost": sent})
+    assert one(SentCost()) == (expected and Decimal(expected))
+    shown = billed_cost(event)
+    assert (shown and Decimal(shown)) == (expected and Decimal(expected))
 
 
 @pytest.mark.parametrize(

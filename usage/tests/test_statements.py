@@ -28,7 +28,7 @@ def adjust(statement: Statement) -> Adjustment | None:
 def test_a_closed_month_has_a_number_lines_totals_and_a_digest(acme: Tenant) -> None:
     make_rule(acme)
     make_usage(acme, "a", Decimal("10.5"), billing_info={"total_cost": Decimal("2.10")})
-    make_usage(acme, "b", 1, billing_info={"total_cost": 3, "currency": "EUR"})
+    make_usage(acme, "b", 1, billing_info={"total_cost": "3.0", "currency": "EUR"})
     make_usage(acme, "c", service_type="compute", metadata={}, billing_info={"total_cost": Decimal("0.125")})
     make_usage(acme, "april", 1000, timestamp=datetime(2026, 4, 1, tzinfo=UTC))
     make_usage(acme, "voided", 1000, ended_at=ACCEPTED)
