@@ -53,6 +53,7 @@ def secrets_are_strong(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
         "MASTER_TOKEN": settings.MASTER_TOKEN,
         "JWT_SECRET_KEY": settings.SIMPLE_JWT["SIGNING_KEY"],
         "API_KEY_PEPPER": settings.API_KEY_PEPPER,
+        "WEBHOOK_SECRET_KEY": settings.WEBHOOK_SECRET_KEYS[0],
     } | {f"API_KEYS, entry {n}": e.partition(":")[0] for n, e in enumerate(settings.API_KEYS, 1)}
     return [
         Error(

@@ -43,6 +43,7 @@ def test_sound_settings_pass() -> None:
         ("MASTER_TOKEN", "a" * 64, "E003"),
         ("API_KEY_PEPPER", "pepper", "E003"),
         ("SIMPLE_JWT", {"SIGNING_KEY": "secret"}, "E003"),
+        ("WEBHOOK_SECRET_KEYS", ["webhook"], "E003"),
         ("API_KEYS", ["dev-key-12345:dev"], "E003"),
         ("OIDC_ISSUERS", [{"issuer": "http://id.example.com", "audience": "us"}], "E004"),
         ("OIDC_ISSUERS", [{"issuer": "https://id.example.com"}], "E004"),

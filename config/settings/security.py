@@ -9,7 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings.env import STRICT, env, local_secret
+from config.settings.env import ENVIRONMENT, STRICT, env, local_secret
 
 
 def _missing() -> list[str]:
@@ -36,12 +36,22 @@ SECRET_KEY: str = env.str("SECRET_KEY", default="") or local_secret("secret_key"
 SECRET_KEY_FALLBACKS: list[str] = env.list("SECRET_KEY_FALLBACKS", default=[])
 
 
-def _derived(purpose: str) -> str:
-    return hmac.new(SECRET_KEY.encode(), purpose.encode(), hashlib.sha256).hexdigest()
+def _derived(purpose: str, key: str = SECRET_KEY) -> str:
+    return hmac.new(key.encode(), purpose.encode(), hashlib.sha256).hexdigest()
 
 
 # Its own secret, so that SECRET_KEY can be rotated without ending every API key.
 API_KEY_PEPPER: str = env.str("API_KEY_PEPPER", default="") or _derived("api-key-pepper")
+# What webhook secrets are encrypted with: the first, and former ones that still open what they closed.
+WEBHOOK_SECRET_KEYS: list[str] = env.list("WEBHOOK_SECRET_KEY", default=[]) + [
+    _derived("webhook-secrets", key) for key in (SECRET_KEY, *SECRET_KEY_FALLBACKS)
+]
+# Webhooks into this network and over plain http, for trying them out.
+WEBHOOK_ALLOW_PRIVATE: bool = env.bool("WEBHOOK_ALLOW_PRIVATE", default=ENVIRONMENT == "development")
+if WEBHOOK_ALLOW_PRIVATE and STRICT:
+    raise ImproperlyConfigured(
+        "WEBHOOK_ALLOW_PRIVATE opens this network to every tenant; it is for ENVIRONMENT=development."
+    )
 API_KEYS: list[str] = env.list("API_KEYS", default=[])
 MASTER_TOKEN: str = env.str("MASTER_TOKEN", default="")
 ADMIN_EMAIL_DOMAINS: list[str] = [d.lower() for d in env.list("ADMIN_EMAIL_DOMAINS", default=[])]
