@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import QuerySet
+from django.utils import timezone
 
 from accounts.errors import NotFound
-from accounts.models import ActivityEntry, ApiKey, Membership, Tenant, User
+from accounts.models import ActivityEntry, ApiKey, Delivery, Membership, Tenant, User
 from accounts.principals import Principal
 
 
@@ -56,3 +57,8 @@ def personal_tokens(tenant: Tenant, user: User) -> QuerySet[ApiKey]:
 def activity_since(tenant: Tenant, *, since: int, limit: int) -> list[ActivityEntry]:
     """Entries after the sequence number `since`, oldest first, at most `limit`."""
     return list(ActivityEntry.objects.for_tenant(tenant).filter(seq__gt=since).order_by("seq")[:limit])
+
+
+def deliveries_due() -> int:
+    """How many messages wait for a sender, and not for their time."""
+    return Delivery.objects.filter(state=Delivery.State.PENDING, next_attempt_at__lte=timezone.now()).count()

@@ -1,13 +1,14 @@
 """The accounts' background work."""
 
-from smtplib import SMTPException
+from uuid import UUID
 
 from celery import shared_task
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
+from accounts.services import sending
+from accounts.services.deliveries import deliveries_prune
 from accounts.services.idempotency import calls_prune
-from accounts.services.passwords import password_reset_send
 from accounts.services.sessions import refresh_tokens_prune
 
 
@@ -24,12 +25,19 @@ def prune_idempotent_calls() -> None:
     calls_prune()
 
 
-@shared_task(
-    name="accounts.send_password_reset",
-    autoretry_for=(OSError, SMTPException),
-    retry_backoff=10,
-    max_retries=5,
-)
-def send_password_reset(user_id: str) -> None:
-    """Each attempt makes a new code; the ones before stay good until one is used."""
-    password_reset_send(user_id=user_id)
+@shared_task(name="accounts.deliver")
+def deliver(delivery_id: str) -> None:
+    """Attempt one delivery; the rest of its attempts are the sweep's."""
+    sending.deliver(delivery_id=UUID(delivery_id))
+
+
+@shared_task(name="accounts.sweep_deliveries")
+def sweep_deliveries() -> None:
+    """Attempt what is due again, or was never heard of."""
+    sending.deliveries_sweep()
+
+
+@shared_task(name="accounts.prune_deliveries")
+def prune_deliveries() -> None:
+    """Delete deliveries that ended long ago."""
+    deliveries_prune()

@@ -12,6 +12,7 @@ from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
+from accounts.queries import deliveries_due
 from config.metrics import open_here
 from config.probes import measure
 from usage import queue
@@ -64,5 +65,6 @@ def open_connections() -> float:
 GAUGES: Final = {
     "redis_queue_size": ("Entries in the event queue that are not applied yet", queue_depth),
     "event_queue_oldest_seconds": ("Age of the oldest of them", queue_age),
+    "deliveries_due": ("Webhook messages and mails whose moment has come", deliveries_due),
     "database_connections_active": ("Connections to the database", open_connections),
 }

@@ -1,5 +1,6 @@
-"""Who may do what, and what they did."""
+"""Who may do what, what they did, and whom that is told."""
 
+from accounts.models.deliveries import Delivery, Webhook
 from accounts.models.idempotency import IdempotentCall
 from accounts.models.keys import ApiKey, Scope
 from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
@@ -12,6 +13,7 @@ __all__ = [
     "ActivityEntry",
     "ApiKey",
     "AuditEntry",
+    "Delivery",
     "FederatedIdentity",
     "IdempotentCall",
     "Membership",
@@ -21,4 +23,5 @@ __all__ = [
     "TenantOwned",
     "TenantQuerySet",
     "User",
+    "Webhook",
 ]

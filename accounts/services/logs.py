@@ -15,6 +15,7 @@ from django.utils import timezone
 from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, Tenant
 from accounts.principals import Principal
 from accounts.redis_link import breaker
+from accounts.services.deliveries import fan_out
 
 WAKE_SECONDS: Final = 1.0
 
@@ -42,7 +43,10 @@ def audit(
 
 
 def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any]) -> ActivityEntry:
-    """Append to the tenant's activity with the next sequence number, in the caller's transaction."""
+    """Append to the tenant's activity with the next sequence number, in the caller's transaction.
+
+    The tenant's webhooks are told of it once that commits.
+    """
     if not connection.in_atomic_block:
         raise RuntimeError("record() belongs inside the transaction of the deed that it records.")
     counter, _ = ActivityCounter.objects.get_or_create(tenant=tenant)
@@ -53,6 +57,7 @@ def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any])
         tenant=tenant, seq=counter.last_seq, type=type, ts=timezone.now(), actor=by.actor, payload=payload
     )
     transaction.on_commit(lambda: _announce(entry), robust=True)
+    fan_out(entry)
     return entry
 
 

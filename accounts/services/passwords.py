@@ -1,30 +1,21 @@
 """Registration and the way back in for those who forgot their password."""
 
+from typing import Any, Final
 from uuid import UUID
 
-from celery import signature
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
-from django.core.mail import send_mail
 from django.db import transaction
-from kombu.exceptions import OperationalError
 
-from accounts.errors import InvalidToken, PermissionRefused
+from accounts.errors import InvalidToken, NotFound, PermissionRefused
 from accounts.models import User
 from accounts.principals import user_principal
+from accounts.services.deliveries import notify
 from accounts.services.logs import audit
 from accounts.services.sessions import ANONYMOUS, user_lock
 from accounts.services.users import password_set, user_create
 
-MAIL = """Somebody, hopefully you, asked to set a new password for your Skyledger account {email}.
-
-Your code is:
-
-    {code}
-
-Send it with your new password to POST /api/v1/auth/password-reset/confirm. It works once and for
-{hours} hours. If it was not you, ignore this mail: nothing has changed.
-"""
+RESET_MAIL: Final = "password_reset.requested"
 
 
 def user_register(*, email: str, password: str, username: str | None) -> User:
@@ -38,27 +29,25 @@ def user_register(*, email: str, password: str, username: str | None) -> User:
 def password_reset_request(*, email: str) -> None:
     """Send a code to an active account's address. The caller learns nothing about whether there is one."""
     user = User.objects.filter(email=email.lower(), is_active=True).first()
-    audit(by=ANONYMOUS, action="password_reset.requested", subject=user)
+    audit(by=ANONYMOUS, action=RESET_MAIL, subject=user)
+    if user is not None:
+        # With the id alone: the code is made where it is sent, and never lies anywhere.
+        notify(tenant=None, type=RESET_MAIL, to=[user.email], payload={"user_id": str(user.pk)})
+
+
+def password_reset_context(payload: dict[str, Any]) -> dict[str, Any]:
+    """What the mail tells; NotFound when the account ended meanwhile.
+
+    Each attempt makes a new code; the ones before stay good until one is used.
+    """
+    user = User.objects.filter(pk=payload["user_id"], is_active=True).first()
     if user is None:
-        return
-    transaction.on_commit(lambda: _mail_soon(str(user.pk)), robust=True)
-
-
-def _mail_soon(user_id: str) -> None:
-    """Queue the mail; while the queue cannot be reached, write it here, as what was accepted is not lost."""
-    # By name and with the id alone: the code is made where it is sent, and never lies in a queue.
-    try:
-        signature("accounts.send_password_reset", kwargs={"user_id": user_id}).delay()
-    except OperationalError:
-        password_reset_send(user_id=user_id)
-
-
-def password_reset_send(*, user_id: str) -> None:
-    """Write the mail with the code."""
-    user = User.objects.get(pk=user_id, is_active=True)
-    code = f"{user.pk.hex}.{default_token_generator.make_token(user)}"
-    text = MAIL.format(email=user.email, code=code, hours=settings.PASSWORD_RESET_TIMEOUT // 3600)
-    send_mail("Set a new Skyledger password", text, None, [user.email])
+        raise NotFound("The account is not active any more.")
+    return {
+        "email": user.email,
+        "code": f"{user.pk.hex}.{default_token_generator.make_token(user)}",
+        "hours": settings.PASSWORD_RESET_TIMEOUT // 3600,
+    }
 
 
 @transaction.atomic

@@ -63,8 +63,18 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "accounts-prune-tokens": {"task": "accounts.prune_tokens", "schedule": 3600.0},
     "accounts-prune-idempotent-calls": {"task": "accounts.prune_idempotent_calls", "schedule": 3600.0},
+    "accounts-prune-deliveries": {"task": "accounts.prune_deliveries", "schedule": 3600.0},
+    # One that no worker took up in time is made up for by the next.
+    "accounts-sweep-deliveries": {
+        "task": "accounts.sweep_deliveries",
+        "schedule": 10.0,
+        "options": {"expires": 10},
+    },
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
+
+# The outbox: for how long what was delivered or given up stays to be seen.
+DELIVERY_RETENTION_DAYS: Final[int] = env.int("DELIVERY_RETENTION_DAYS", default=30)
 
 # The event writer.
 EVENT_STREAM: Final[str] = env.str("EVENT_STREAM", default="skyledger:events")

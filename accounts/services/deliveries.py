@@ -1,0 +1,104 @@
+"""The outbox: what is to be told is written down with the deed, and sent after its commit."""
+
+from collections.abc import Iterable
+from datetime import timedelta
+from typing import Any, Final
+
+import redis
+from celery import signature
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+from kombu.exceptions import OperationalError
+
+from accounts.models import ActivityEntry, Delivery, Tenant, Webhook
+from accounts.redis_link import breaker
+
+PRUNE_AT_ONCE: Final = 1000
+
+
+def notify(*, tenant: Tenant | None, type: str, to: Iterable[str], payload: dict[str, Any]) -> list[Delivery]:
+    """Mail to each address, in the caller's transaction; webhooks are told by `record()` already.
+
+    The text is `templates/email/<type>.txt`, whose first line is the subject, and `<type>.html`, with
+    `payload` as their context.
+    """
+    return [
+        delivery_enqueue(
+            tenant=tenant, kind=Delivery.Kind.MAIL, target=address, event_type=type, payload=payload
+        )
+        for address in to
+    ]
+
+
+def fan_out(entry: ActivityEntry) -> None:
+    """An entry of the activity to each of the tenant's webhooks that wants it."""
+    for webhook in Webhook.objects.for_tenant(entry.tenant).filter(is_active=True):
+        if webhook.wants(entry.type):
+            message = {"seq": entry.seq, "timestamp": entry.ts.isoformat(), "data": entry.payload}
+            webhook_enqueue(webhook=webhook, event_type=entry.type, message=message)
+
+
+def webhook_enqueue(*, webhook: Webhook, event_type: str, message: dict[str, Any]) -> Delivery:
+    return delivery_enqueue(
+        tenant=webhook.tenant,
+        kind=Delivery.Kind.WEBHOOK,
+        webhook=webhook,
+        target=webhook.url,
+        event_type=event_type,
+        payload={"type": event_type, "organization_id": str(webhook.tenant_id), **message},
+    )
+
+
+def delivery_enqueue(
+    *,
+    tenant: Tenant | None,
+    kind: Delivery.Kind,
+    target: str,
+    event_type: str,
+    payload: dict[str, Any],
+    webhook: Webhook | None = None,
+) -> Delivery:
+    """Write a message down in the caller's transaction: it is sent if and only if that commits."""
+    if not connection.in_atomic_block:
+        raise RuntimeError("A delivery belongs inside the transaction of the deed that it tells.")
+    delivery = Delivery.objects.create(
+        tenant=tenant, kind=kind, webhook=webhook, target=target, event_type=event_type, payload=payload
+    )
+    send_soon(delivery)
+    return delivery
+
+
+def send_soon(delivery: Delivery) -> None:
+    """Have it sent once the transaction commits."""
+    transaction.on_commit(lambda: _send_soon(delivery), robust=True)
+
+
+def _send_soon(delivery: Delivery) -> None:
+    """Ask a worker. While none can be asked a mail goes out from here, and a webhook waits for the sweep."""
+    if _asked(str(delivery.pk)) or delivery.kind != Delivery.Kind.MAIL:
+        return
+    from accounts.services.sending import deliver  # which itself writes to the log, and so comes here
+
+    deliver(delivery_id=delivery.pk)
+
+
+def _asked(delivery_id: str) -> bool:
+    if settings.REDIS_URL and not breaker.closed:
+        return False
+    try:
+        signature("accounts.deliver", kwargs={"delivery_id": delivery_id}).apply_async(retry=False)
+    except (OperationalError, redis.RedisError, OSError):
+        breaker.trip()
+        return False
+    return True
+
+
+def deliveries_prune() -> int:
+    """Delete what ended longer than DELIVERY_RETENTION_DAYS ago; how many."""
+    before = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
+    ended = Delivery.objects.exclude(state=Delivery.State.PENDING).filter(created_at__lt=before)
+    total = 0
+    while ids := list(ended.values_list("pk", flat=True)[:PRUNE_AT_ONCE]):
+        total += ended.filter(pk__in=ids).delete()[0]
+    return total
