@@ -5,14 +5,17 @@ from rest_framework.routers import SimpleRouter
 
 from accounts.api import auth
 from accounts.api.activity import ActivityView
+from accounts.api.deliveries import DeliveryViewSet
 from accounts.api.keys import ApiKeyViewSet
 from accounts.api.me import AdminPingView, MeView
 from accounts.api.tenants import MembersViewSet, TenantsViewSet
 from accounts.api.users import MeViewSet, UserViewSet
+from accounts.api.webhooks import WebhookViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("users", UserViewSet, basename="user")
 router.register("api-keys", ApiKeyViewSet, basename="api-key")
+router.register("webhooks", WebhookViewSet, basename="webhook")
 
 me: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_update"}
 tenants = [
@@ -23,6 +26,10 @@ tenants = [
         "/<str:tenant_id>/members/<uuid:user_id>",
         MembersViewSet.as_view({"patch": "partial_update", "delete": "destroy"}),
     ),
+]
+deliveries = [
+    path("", DeliveryViewSet.as_view({"get": "list"})),
+    path("/<uuid:delivery_id>/redeliver", DeliveryViewSet.as_view({"post": "redeliver"})),
 ]
 
 urlpatterns = [
@@ -41,5 +48,6 @@ urlpatterns = [
     path("users/me", MeViewSet.as_view(me), {"pk": "me"}),
     path("tenants", include(tenants)),
     path("activity", ActivityView.as_view()),
+    path("webhooks/<uuid:webhook_id>/deliveries", include(deliveries)),
     *router.urls,
 ]

@@ -8,7 +8,7 @@ from django.db import transaction
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
-from accounts.models import ApiKey, AuditEntry, Membership, Tenant, User
+from accounts.models import ApiKey, AuditEntry, Delivery, Membership, Tenant, User, Webhook
 from accounts.principals import SYSTEM
 from accounts.services.logs import record
 from tests.builders import make_key, make_tenant, make_user
@@ -48,12 +48,19 @@ def secrets(db: None) -> dict[str, str]:
         service_provider="aws",
         event_type="vm",
     )
+    webhook = Webhook.objects.create(tenant=tenant, url=f"https://{MARK}.example.com/")
+    delivery = Delivery.objects.create(
+        tenant=tenant, kind="webhook", webhook=webhook, target=webhook.url, event_type="x.y", state="failed"
+    )
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     return {
         "/tenants/{tenant_id}": str(tenant.pk),
         "/users/{id}": str(person.pk),
         "/api-keys/{id}": str(row.pk),
+        "/webhooks/{id}": str(webhook.pk),
+        "{webhook_id}": str(webhook.pk),
+        "{delivery_id}": str(delivery.pk),
         "{event_id}": str(event.event_id),
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
@@ -77,6 +84,8 @@ def state() -> list[Any]:
         list(ApiKey.objects.for_tenant(acme.get()).order_by("pk").values()),
         list(Membership.objects.for_tenant(acme.get()).order_by("pk").values()),
         list(UsageEvent.objects.for_tenant(acme.get()).values()),
+        list(Webhook.objects.for_tenant(acme.get()).values()),
+        list(Delivery.objects.for_tenant(acme.get()).values()),
         AuditEntry.objects.filter(tenant=acme.get()).count(),
     ]
 

@@ -68,10 +68,10 @@ class ApiKeyAdmin(ServiceAdmin):
             **self.admin_site.each_context(request),
             "title": "The key, shown this once",
             "opts": self.opts,
-            "key": obj,
+            "name": obj.name,
             "text": request.key_text,  # type: ignore[attr-defined]
         }
-        return TemplateResponse(request, "admin/accounts/key_created.html", context)
+        return TemplateResponse(request, "admin/accounts/secret_created.html", context)
 
     @admin.action(description="Revoke")
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> HttpResponse | None:

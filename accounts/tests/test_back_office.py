@@ -20,12 +20,14 @@ from accounts.models import (
     ActivityEntry,
     ApiKey,
     AuditEntry,
+    Delivery,
     FederatedIdentity,
     IdempotentCall,
     Membership,
     RefreshToken,
     Tenant,
     User,
+    Webhook,
 )
 from tests.builders import make_key, make_tenant, make_user
 
@@ -59,6 +61,10 @@ MAKERS: dict[type[Model], Callable[[int], Any]] = {
         pk=uuid.uuid4().hex, tenant=_tenant_with(n), actor="system", started_at=timezone.now()
     ),
     ActivityCounter: lambda n: ActivityCounter.objects.create(tenant=_tenant_with(n)),
+    Webhook: lambda n: Webhook.objects.create(tenant=_tenant_with(n), url="https://example.com"),
+    Delivery: lambda n: Delivery.objects.create(
+        tenant=_tenant_with(n), kind="mail", target="a@example.com", event_type="x.y"
+    ),
 }
 
 
@@ -100,7 +106,13 @@ def test_a_list_costs_the_same_for_one_row_and_for_many(office: Client, model: t
 def test_pages_open_and_search_answers(office: Client, model: type[Model]) -> None:
     row = MAKERS[model](0)
     assert office.get(page(model, "change", row.pk)).status_code == 200
-    may_add = admin.site._registry[model].search_fields and model in {User, Tenant, Membership, ApiKey}
+    may_add = admin.site._registry[model].search_fields and model in {
+        User,
+        Tenant,
+        Membership,
+        ApiKey,
+        Webhook,
+    }
     assert office.get(page(model, "add")).status_code == (200 if may_add else 403)
     assert office.get(page(model, "changelist"), {"q": "x"}).status_code == 200
     assert office.get(page(model, "delete", row.pk)).status_code == 403
@@ -110,7 +122,7 @@ def test_a_key_is_shown_once(office: Client, acme: Tenant, client_for: Any) -> N
     form = {"tenant": acme.pk, "name": "office", "scopes": ["read", "ingest"]}
     answer = office.post(page(ApiKey, "add"), form)
     row = ApiKey.objects.get()
-    text = answer.content.decode().partition('<code id="key">')[2].partition("</code>")[0]
+    text = answer.content.decode().partition('<code id="secret">')[2].partition("</code>")[0]
     assert "no-store" in answer["Cache-Control"]
     assert "messages" not in answer.cookies
     assert text not in str(answer.cookies) + str(dict(office.session))
