@@ -12,6 +12,10 @@ EXACT: Final = Context(prec=200)
 # A cost that was sent as text; within these bounds sums of costs stay exact too. PostgreSQL reads it as well.
 COST_TEXT: Final = r"-?[0-9]{1,38}(\.[0-9]{1,38})?([eE][+-]?[0-5]?[0-9])?"
 
+DEFAULT_CURRENCY: Final = "USD"
+NO_CURRENCY: Final = "XXX"  # ISO 4217's own code for it: such amounts are never added to money
+CURRENCY_TEXT: Final = "[A-Z]{3}"
+
 COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "=": operator.eq,
     "<": operator.lt,
@@ -50,6 +54,13 @@ def cost_of(value: Any) -> Decimal | None:
     if isinstance(value, str):
         return Decimal(value) if re.fullmatch(COST_TEXT, value) else None
     return number_of(value)
+
+
+def currency_of(value: Any) -> str:
+    """The currency that a sender gave: US dollars when none was, NO_CURRENCY for what is no ISO 4217 code."""
+    if value is None:
+        return DEFAULT_CURRENCY
+    return value if isinstance(value, str) and re.fullmatch(CURRENCY_TEXT, value) else NO_CURRENCY
 
 
 def text_of(value: Any) -> str | None:

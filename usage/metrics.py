@@ -1,18 +1,20 @@
 """Prometheus metrics of the ingest path. Names are the older services' own."""
 
 from collections import Counter as Tally
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 from prometheus_client import Counter, Histogram
 
 from accounts.models import Tenant
+from accounts.wire import exact_number
+from usage.exact import DEFAULT_CURRENCY, cost_of, currency_of
 from usage.ledger import Lot, Row, Status
 
 MAX_LABELS: Final = 1000
-MAX_COST: Final = 10**12  # of one event; a text such as "1e9999999" would overflow the sum
+MAX_COST: Final = 10**12  # of one event; more is a mistake, not money
 
 EVENTS: Final = Counter(
     "events_processed_total", "Events stored", ["tenant_id", "service_type", "event_type"]
@@ -31,13 +33,8 @@ class _Tokens(msgspec.Struct):
     output_tokens: float = 0
 
 
-class _Billing(msgspec.Struct):
-    total_cost: str | float | int | None = None
-    currency: str = "USD"
-
-
 _tokens = msgspec.json.Decoder(_Tokens)
-_billing = msgspec.json.Decoder(_Billing)
+_billing = msgspec.json.Decoder(dict[str, Any], float_hook=exact_number)
 _seen: set[tuple[str, str, str]] = set()
 
 
@@ -92,11 +89,8 @@ def _tokens_of(row: Row) -> int:
 
 
 def _cost_of(row: Row) -> Decimal:
-    """What the sender says in USD; anything else, negative or absurd amounts too, is no running total."""
-    try:
-        found = _billing.decode(row.billing_info)
-        amount = Decimal(str(found.total_cost or 0))
-        counts = found.currency == "USD" and 0 < amount < MAX_COST
-    except (msgspec.MsgspecError, InvalidOperation):
-        return Decimal(0)
+    """What the sender says in USD; negative or absurd amounts are no running total."""
+    info = _billing.decode(row.billing_info)
+    amount = cost_of(info.get("total_cost")) or Decimal(0)
+    counts = currency_of(info.get("currency")) == DEFAULT_CURRENCY and 0 < amount < MAX_COST
     return amount if counts else Decimal(0)

@@ -25,7 +25,7 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Substr
 from django.db.models.sql.compiler import SQLCompiler
 
-from usage.exact import COST_TEXT, canonical
+from usage.exact import COST_TEXT, CURRENCY_TEXT, DEFAULT_CURRENCY, NO_CURRENCY, canonical
 from usage.sqlite import COLLATION
 
 JSON_COLUMNS: Final = frozenset({"metrics", "metadata", "billing_info"})
@@ -87,6 +87,26 @@ class SentCost(JsonNumber):
         sql = (
             f"(CASE WHEN jsonb_typeof({value}) = 'number' OR jsonb_typeof({value}) = 'string'"
             f" AND {text} ~ '^({COST_TEXT})$' THEN ({text})::numeric END)"
+        )
+        return sql, params * 4
+
+
+class SentCurrency(_Property):
+    """The currency of SentCost: USD when none was sent, XXX when what was sent is none."""
+
+    function = "sky_currency"
+    output_field = CharField()
+
+    def __init__(self) -> None:
+        super().__init__("billing_info", "currency")
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        value, params = self.jsonb(compiler, connection)
+        text = f"({value}) #>> '{{}}'"
+        sql = (
+            f"(CASE WHEN {text} IS NULL THEN '{DEFAULT_CURRENCY}'"
+            f" WHEN jsonb_typeof({value}) = 'string' AND {text} ~ '^{CURRENCY_TEXT}$' THEN {text}"
+            f" ELSE '{NO_CURRENCY}' END)"
         )
         return sql, params * 4
 

@@ -15,7 +15,7 @@ import msgspec
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.wire import exact_number
-from usage.exact import COMPARED, EXACT, canonical, cost_of, number_of, property_in, text_of
+from usage.exact import COMPARED, EXACT, canonical, cost_of, currency_of, number_of, property_in, text_of
 
 COLLATION: Final = "sky_decimal"
 _read = msgspec.json.Decoder(float_hook=exact_number).decode
@@ -45,6 +45,10 @@ def _sqlite_number(text: str, *path: str | int) -> str | None:
 def _sqlite_cost(text: str, *path: str | int) -> str | None:
     cost = cost_of(property_in(_document(text), path))
     return None if cost is None else canonical(cost)
+
+
+def _sqlite_currency(text: str, *path: str | int) -> str:
+    return currency_of(property_in(_document(text), path))
 
 
 def _sqlite_text(text: str, *path: str | int) -> str | None:
@@ -113,6 +117,7 @@ class _Max(_Fold):
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "sky_number": _sqlite_number,
     "sky_cost": _sqlite_cost,
+    "sky_currency": _sqlite_currency,
     "sky_text": _sqlite_text,
     "sky_exists": _sqlite_exists,
     "sky_any_tag": _sqlite_any_tag,

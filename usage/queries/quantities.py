@@ -6,16 +6,14 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
-from django.db.models import Count, Value
-from django.db.models.functions import Coalesce
+from django.db.models import Count
 
 from accounts.models import Tenant
 from usage.billing import EVENTS, Usage
 from usage.models import UsageEvent
 from usage.pricing import EXACT, ZERO
-from usage.sql import Bucket, ExactSum, JsonText, MetricNumber, PropertyText, SentCost
+from usage.sql import Bucket, ExactSum, MetricNumber, PropertyText, SentCost, SentCurrency
 
-DEFAULT_CURRENCY: Final = "USD"
 KIND: Final = ("service_type", "service_provider", "model", "event_type")
 
 
@@ -50,7 +48,7 @@ def _rows(
         .annotate(
             part=Bucket("timestamp", edges),
             model=PropertyText("model"),
-            sent_in=Coalesce(JsonText("billing_info", "currency"), Value(DEFAULT_CURRENCY)),
+            sent_in=SentCurrency(),
         )
         .values("part", *KIND, "sent_in")
         .annotate(

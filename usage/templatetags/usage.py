@@ -6,6 +6,7 @@ from typing import Any
 from django import template
 
 from accounts.templatetags.console import number, pretty_json
+from usage.exact import currency_of
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
 
@@ -16,7 +17,7 @@ register = template.Library()
 def cost(event: UsageEvent) -> str:
     """What the sender billed, with its currency; empty when nothing was sent."""
     amount = billed_cost(event)
-    return "" if amount is None else f"{amount} {event.billing_info.get('currency', '')}".strip()
+    return "" if amount is None else f"{amount} {currency_of(event.billing_info.get('currency'))}"
 
 
 @register.filter

@@ -9,10 +9,20 @@ from django.db.models import Count
 from django.db.models.lookups import GreaterThan
 
 from accounts.models import Tenant
-from usage.exact import canonical
+from usage.exact import canonical, currency_of
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
-from usage.sql import Bucket, ExactMax, ExactMin, ExactSum, JsonNumber, MetricNumber, PropertyText, SentCost
+from usage.sql import (
+    Bucket,
+    ExactMax,
+    ExactMin,
+    ExactSum,
+    JsonNumber,
+    MetricNumber,
+    PropertyText,
+    SentCost,
+    SentCurrency,
+)
 
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -144,3 +154,25 @@ def test_buckets_are_half_open(acme: Tenant) -> None:
     edges = [NOON, NOON + timedelta(hours=1)]
     rows = UsageEvent.objects.order_by("timestamp").values_list(Bucket("timestamp", edges), flat=True)
     assert list(rows) == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("billing_info", "currency"),
+    [
+        ({}, "USD"),
+        ({"currency": None}, "USD"),
+        ({"currency": "EUR"}, "EUR"),
+        ({"currency": "eur"}, "XXX"),
+        ({"currency": "EURO"}, "XXX"),
+        ({"currency": "EUR\n"}, "XXX"),
+        ({"currency": ""}, "XXX"),
+        ({"currency": 978}, "XXX"),
+        ({"currency": ["EUR"]}, "XXX"),
+    ],
+)
+def test_what_is_no_currency_is_never_taken_for_one(
+    acme: Tenant, billing_info: dict[str, Any], currency: str
+) -> None:
+    make(acme, billing_info=billing_info)
+    assert currency_of(billing_info.get("currency")) == currency
+    assert one(SentCurrency()) == currency
