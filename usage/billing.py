@@ -12,7 +12,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from usage.pricing import EXACT, ZERO, Step, Terms, charge, plain, rounded, total
+from usage.exact import EXACT, canonical
+from usage.pricing import ZERO, Step, Terms, charge, rounded, total
 
 EVENTS: Final = "events"
 AS_SENT: Final = "as_sent"
@@ -193,9 +194,9 @@ def _priced_line(
         amount=rounded(unrounded, rule.currency),
         currency=rule.currency,
         explanation={
-            "before": plain(before),
+            "before": canonical(before),
             "steps": [_told(step) for step in steps],
-            "minimum": plain(extra),
+            "minimum": canonical(extra),
         },
         billed_by_sender=_texts(sums.costs),
     )  # fmt: skip
@@ -221,15 +222,15 @@ def _sent_lines(
 
 def _told(step: Step) -> dict[str, str | None]:
     return {
-        "units": plain(step.units),
-        "rate": plain(step.rate),
-        "amount": plain(step.amount),
-        "up_to": None if step.up_to is None else plain(step.up_to),
+        "units": canonical(step.units),
+        "rate": canonical(step.rate),
+        "amount": canonical(step.amount),
+        "up_to": None if step.up_to is None else canonical(step.up_to),
     }
 
 
 def _texts(costs: Costs) -> dict[str, str]:
-    return {currency: plain(cost) for currency, cost in sorted(costs.items())}
+    return {currency: canonical(cost) for currency, cost in sorted(costs.items())}
 
 
 def _place(line: Line) -> tuple[Any, ...]:

@@ -6,7 +6,8 @@ from decimal import Decimal
 from typing import Any
 
 from usage.billing import Line
-from usage.pricing import EXACT, ZERO, exact_sum, plain
+from usage.exact import EXACT, canonical
+from usage.pricing import ZERO, exact_sum
 
 Key = tuple[str, ...]
 
@@ -53,7 +54,7 @@ def _between(was: Line | None, now: Line) -> Line:
 
 
 def _told(line: Line) -> dict[str, Any]:
-    return {"quantity": plain(line.quantity), "amount": plain(line.amount)}
+    return {"quantity": canonical(line.quantity), "amount": canonical(line.amount)}
 
 
 def _added(one: Line, other: Line, sign: int) -> Line:
@@ -63,7 +64,7 @@ def _added(one: Line, other: Line, sign: int) -> Line:
     costs = {}
     for currency in sorted(one.billed_by_sender.keys() | other.billed_by_sender.keys()):
         sent = [Decimal(side.billed_by_sender.get(currency, "0")) for side in (one, other)]
-        costs[currency] = plain(add(sent[0], sent[1]))
+        costs[currency] = canonical(add(sent[0], sent[1]))
     return dataclasses.replace(
         one,
         quantity=add(one.quantity, other.quantity),

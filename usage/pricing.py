@@ -6,22 +6,14 @@ earlier in the same month (`before`) count for tiers, packages and flat fees, an
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from decimal import (
-    ROUND_HALF_UP,
-    Context,
-    Decimal,
-    DivisionByZero,
-    Inexact,
-    InvalidOperation,
-    Overflow,
-)
+from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import Final
 
+from usage.exact import EXACT
+
 ZERO: Final = Decimal(0)
-# Wide enough for any product of two numbers that we take; what would not fit is an error and not a rounding.
-EXACT: Final = Context(prec=500, traps=[Inexact, InvalidOperation, DivisionByZero, Overflow])
-ROUNDING: Final = Context(prec=500, rounding=ROUND_HALF_UP)
+ROUNDING: Final = Context(prec=EXACT.prec, rounding=ROUND_HALF_UP)
 # ISO 4217 where it is not two digits.
 MINOR_DIGITS: Final = {
     **dict.fromkeys(("BIF", "CLP", "DJF", "GNF", "ISK", "JPY", "KMF", "KRW", "PYG"), 0),
@@ -108,14 +100,6 @@ def exact_sum(numbers: Iterable[Decimal]) -> Decimal:
 def rounded(amount: Decimal, currency: str) -> Decimal:
     """To the currency's minor unit; a half goes away from zero."""
     return amount.quantize(Decimal(1).scaleb(-MINOR_DIGITS.get(currency, 2)), context=ROUNDING)
-
-
-def plain(number: Decimal) -> str:
-    """One text for one value: no exponent, no zeros at the end."""
-    text = format(number, "f")
-    if "." in text:
-        text = text.rstrip("0").rstrip(".")
-    return "0" if text == "-0" else text
 
 
 def _graduated(tiers: tuple[Tier, ...], before: Decimal, after: Decimal) -> list[Step]:

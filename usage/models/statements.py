@@ -10,8 +10,8 @@ from django.db import models
 from accounts.models import TenantOwned
 from usage.billing import Line
 from usage.digests import digest_of
+from usage.exact import canonical
 from usage.models.fields import ExactDecimalField, ExactJSONField
-from usage.pricing import plain
 
 NUMBERS: Final = ("quantity", "unrounded", "amount")
 COLUMNS: Final = tuple(field.name for field in dataclasses.fields(Line))
@@ -81,7 +81,7 @@ class BillLine(TenantOwned):
         """The line as the digest sees it: moments and numbers as texts of one form."""
         columns = {name: getattr(self, name) for name in COLUMNS}
         moments = {name: _utc(getattr(self, name)) for name in ("starts_at", "ends_at")}
-        numbers = {name: plain(getattr(self, name)) for name in NUMBERS}
+        numbers = {name: canonical(getattr(self, name)) for name in NUMBERS}
         return {"position": self.position, **columns, **moments, **numbers}
 
 

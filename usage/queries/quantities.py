@@ -10,8 +10,9 @@ from django.db.models import Count
 
 from accounts.models import Tenant
 from usage.billing import EVENTS, Usage
+from usage.exact import EXACT
 from usage.models import UsageEvent
-from usage.pricing import EXACT, ZERO
+from usage.pricing import ZERO
 from usage.sql import Bucket, ExactSum, MetricNumber, PropertyText, SentCost, SentCurrency
 
 KIND: Final = ("service_type", "service_provider", "model", "event_type")

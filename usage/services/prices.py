@@ -13,8 +13,9 @@ from accounts.principals import Principal
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from accounts.wire import exact_number
+from usage.exact import canonical
 from usage.models import PriceRule
-from usage.pricing import TIERED, Scheme, plain
+from usage.pricing import TIERED, Scheme
 
 MOST_TIERS: Final = 100
 SCOPE: Final = ("service_type", "service_provider", "model_or_tier", "event_type", "unit")
@@ -72,7 +73,7 @@ def _told(rule: PriceRule) -> dict[str, Any]:
 
 def _text(value: Any) -> Any:
     if isinstance(value, Decimal):
-        return plain(value)
+        return canonical(value)
     return value.isoformat() if isinstance(value, datetime) else value
 
 
@@ -130,7 +131,7 @@ def _tier(tier: Any, needed: set[str]) -> dict[str, str | None]:
     given = {name for name, value in tier.items() if value is not None} if isinstance(tier, dict) else set()
     if not given <= needed or not needed - {"up_to"} <= given:
         raise ValidationFailed.field("tiers", f"each tier has {' and '.join(sorted(needed))}, nothing else.")
-    found: dict[str, str | None] = {name: plain(_number("tiers", tier[name])) for name in sorted(given)}
+    found: dict[str, str | None] = {name: canonical(_number("tiers", tier[name])) for name in sorted(given)}
     if found.get("size") == "0":
         raise ValidationFailed.field("tiers", "the size of a package must be above 0.")
     return {"up_to": None, **found} if "up_to" in needed else found
