@@ -1,9 +1,11 @@
 """A stranger's key on every operation of the OpenAPI document: 403 or 404, no data, and nothing changes."""
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import Any, Final
 
 import pytest
+import time_machine
 from django.db import transaction
 from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
@@ -12,7 +14,8 @@ from accounts.models import ApiKey, AuditEntry, Delivery, Membership, Tenant, Us
 from accounts.principals import SYSTEM
 from accounts.services.logs import record
 from tests.builders import make_key, make_tenant, make_user
-from usage.models import UsageEvent
+from usage.models import PriceRule, Statement, UsageEvent
+from usage.tests.bills import close, make_rule
 
 MARK: Final = "acme-secret"
 
@@ -48,6 +51,9 @@ def secrets(db: None) -> dict[str, str]:
         service_provider="aws",
         event_type="vm",
     )
+    rule = make_rule(tenant, service_type=f"{MARK}-service")
+    with time_machine.travel("2026-12-02T00:00:00Z"):
+        statement = close(tenant, date(2026, 11, 1))
     webhook = Webhook.objects.create(tenant=tenant, url=f"https://{MARK}.example.com/")
     delivery = Delivery.objects.create(
         tenant=tenant, kind="webhook", webhook=webhook, target=webhook.url, event_type="x.y", state="failed"
@@ -58,6 +64,8 @@ def secrets(db: None) -> dict[str, str]:
         "/tenants/{tenant_id}": str(tenant.pk),
         "/users/{id}": str(person.pk),
         "/api-keys/{id}": str(row.pk),
+        "/price-rules/{id}": str(rule.pk),
+        "/statements/{id}": str(statement.pk),
         "/webhooks/{id}": str(webhook.pk),
         "{webhook_id}": str(webhook.pk),
         "{delivery_id}": str(delivery.pk),
@@ -84,6 +92,8 @@ def state() -> list[Any]:
         list(ApiKey.objects.for_tenant(acme.get()).order_by("pk").values()),
         list(Membership.objects.for_tenant(acme.get()).order_by("pk").values()),
         list(UsageEvent.objects.for_tenant(acme.get()).values()),
+        list(PriceRule.objects.for_tenant(acme.get()).values()),
+        list(Statement.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
         AuditEntry.objects.filter(tenant=acme.get()).count(),

@@ -1,10 +1,18 @@
 from django.urls import path
+from rest_framework.routers import SimpleRouter
 
 from usage.api import events, ingest
+from usage.api.prices import PriceRuleViewSet
+from usage.api.statements import StatementViewSet
+
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("price-rules", PriceRuleViewSet, basename="price-rule")
+router.register("statements", StatementViewSet, basename="statement")
 
 urlpatterns = [
     path("events", ingest.EventView.as_view(), name="event-list"),
     path("events/batch", ingest.EventBatchView.as_view(), name="event-batch"),
     path("events/<str:event_id>", events.EventDetailView.as_view(), name="event-detail"),
     path("usage", events.UsageListView.as_view(), name="usage-list"),
+    *router.urls,
 ]

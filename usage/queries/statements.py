@@ -2,16 +2,20 @@
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import msgspec
 from django.db.models import Q
 
+from accounts.errors import ValidationFailed
 from accounts.models import Tenant
 from usage.billing import Line, Rule, bill, totals
 from usage.models import Adjustment, PriceRule, Statement
 from usage.models.statements import BillLine, Document
 from usage.queries.quantities import usage_between
+
+YEARS: Final = range(1970, 2200)  # those of events
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +83,10 @@ def month_bounds(tenant: Tenant, month: date) -> tuple[datetime, datetime]:
     """A calendar month in the tenant's zone, in UTC, half open.
 
     It joins the months closed before and after it: a tenant that moves to another zone is billed for no
-    hour twice and for none never.
+    hour twice and for none never. ValidationFailed when it is not the first day of one from 1970 to 2199.
     """
+    if month.day != 1 or month.year not in YEARS:
+        raise ValidationFailed.field("month", "give a month from 1970-01 to 2199-12.")
     following = _next(month)
     closed = Statement.objects.for_tenant(tenant).filter(month__in=[_previous(month), following])
     beside = {statement.month: statement for statement in closed.only("month", "starts_at", "ends_at")}

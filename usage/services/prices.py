@@ -131,10 +131,10 @@ def _tier(tier: Any, needed: set[str]) -> dict[str, str | None]:
     given = {name for name, value in tier.items() if value is not None} if isinstance(tier, dict) else set()
     if not given <= needed or not needed - {"up_to"} <= given:
         raise ValidationFailed.field("tiers", f"each tier has {' and '.join(sorted(needed))}, nothing else.")
-    found: dict[str, str | None] = {name: canonical(_number("tiers", tier[name])) for name in sorted(given)}
+    found = {name: canonical(_number("tiers", tier[name])) for name in given}
     if found.get("size") == "0":
         raise ValidationFailed.field("tiers", "the size of a package must be above 0.")
-    return {"up_to": None, **found} if "up_to" in needed else found
+    return {name: found.get(name) for name in ("rate", "up_to", "size")}
 
 
 def _check_bounds(bounds: list[str | None]) -> None:
