@@ -15,7 +15,7 @@ from accounts.principals import SYSTEM
 from accounts.redis_link import client
 from accounts.wire import encode
 from usage import ledger, queue, writer
-from usage.models import DeadLetter, UsageEvent
+from usage.models import DeadLetter, DuplicateReceipt, UsageEvent
 from usage.queries.dispositions import event_disposition
 from usage.services.letters import dead_letters_replay
 from usage.tests.documents import row
@@ -66,6 +66,28 @@ def work(worker: writer.Writer, monkeypatch: pytest.MonkeyPatch) -> int:
     while done := worker.step():
         total += done
     return total
+
+
+def test_entries_of_one_millisecond_are_told_apart() -> None:
+    names = ("1772359200123-0", "1772359200123-7", "1772359200123-4000", "1772359200124-0")
+    assert [queue.accepted_at(name).isoformat() for name in names] == [
+        "2026-03-01T10:00:00.123000+00:00",
+        "2026-03-01T10:00:00.123007+00:00",
+        "2026-03-01T10:00:00.123999+00:00",
+        "2026-03-01T10:00:00.124000+00:00",
+    ]
+
+
+def test_an_event_repeated_at_once_is_known_as_a_duplicate(
+    acme: Tenant, one: writer.Writer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second entry is no second delivery of the first, though both came in one millisecond."""
+    for entry in ("5-0", "5-1"):
+        fields: Any = {"t": acme.pk.bytes, "n": 1, "e": encode([row("a")])}
+        client().xadd("skyledger:events", fields, id=entry)
+        work(one, monkeypatch)
+    assert ids(acme) == ["a"]
+    assert [receipt.event_id for receipt in DuplicateReceipt.objects.for_tenant(acme)] == ["a"]
 
 
 def test_append_read_and_done(acme: Tenant) -> None:
