@@ -14,7 +14,7 @@ from accounts.models import ApiKey, AuditEntry, Delivery, Membership, Tenant, Us
 from accounts.principals import SYSTEM
 from accounts.services.logs import record
 from tests.builders import make_key, make_tenant, make_user
-from usage.models import PriceRule, Statement, UsageEvent
+from usage.models import Meter, PriceRule, Statement, UsageEvent
 from usage.tests.bills import close, make_rule
 
 MARK: Final = "acme-secret"
@@ -58,6 +58,7 @@ def secrets(db: None) -> dict[str, str]:
     delivery = Delivery.objects.create(
         tenant=tenant, kind="webhook", webhook=webhook, target=webhook.url, event_type="x.y", state="failed"
     )
+    meter = Meter.objects.create(tenant=tenant, slug=f"{MARK}-meter", name=f"{MARK}-meter", unit=MARK)
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     return {
@@ -69,6 +70,7 @@ def secrets(db: None) -> dict[str, str]:
         "/webhooks/{id}": str(webhook.pk),
         "{webhook_id}": str(webhook.pk),
         "{delivery_id}": str(delivery.pk),
+        "/meters/{slug}": str(meter.slug),
         "{event_id}": str(event.event_id),
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
@@ -94,6 +96,7 @@ def state() -> list[Any]:
         list(UsageEvent.objects.for_tenant(acme.get()).values()),
         list(PriceRule.objects.for_tenant(acme.get()).values()),
         list(Statement.objects.for_tenant(acme.get()).values()),
+        list(Meter.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
         AuditEntry.objects.filter(tenant=acme.get()).count(),

@@ -1,5 +1,6 @@
 """Numbers and properties out of JSON documents, exactly."""
 
+import math
 import operator
 import re
 from collections.abc import Callable, Sequence
@@ -30,6 +31,17 @@ COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
 def canonical(number: Decimal) -> str:
     """The one plain decimal text of a number: no exponent, no trailing zeros, no minus zero."""
     return format(EXACT.normalize(number), "f") if number else "0"
+
+
+def quotient(number: Decimal, divisor: Decimal) -> Decimal:
+    """A division to 20 digits after the point, the last rounded half to even."""
+    return EXACT.quantize(EXACT.divide(number, divisor), Decimal("1E-20"))
+
+
+def nearest_rank(numbers: Sequence[Decimal], share: Decimal) -> Decimal:
+    """The least of the numbers that at least this share of them (0 < share <= 1) does not exceed."""
+    rank = math.ceil(EXACT.multiply(share, Decimal(len(numbers))))
+    return sorted(numbers)[rank - 1]
 
 
 def property_in(document: Any, path: Sequence[str | int]) -> Any:

@@ -169,7 +169,7 @@ def filter_predicate(part: Filter) -> Callable[[Event], bool]:
         return lambda event: not inner(event)
     if isinstance(part, Exists):
         absent: tuple[Any, ...] = (None,) if part.path.names[0] in JSON_COLUMNS else ("", [])
-        return lambda event: _value(event, part.path.names) not in absent
+        return lambda event: value_in(event, part.path.names) not in absent
     if isinstance(part, In):
         return lambda event: any(_holds(event, part.path.names, "=", value) for value in part.values)
     if part.operator == "!=":
@@ -178,13 +178,14 @@ def filter_predicate(part: Filter) -> Callable[[Event], bool]:
 
 
 def _holds(event: Event, names: Sequence[str], operator: str, value: str | Decimal) -> bool:
-    found = _value(event, names)
+    found = value_in(event, names)
     read = number_of if isinstance(value, Decimal) else text_of
     sides = [read(item) for item in (found if names[0] == "tags" else [found])]
     return any(COMPARED[operator](side, value) for side in sides if side is not None)
 
 
-def _value(event: Event, names: Sequence[str]) -> Any:
+def value_in(event: Event, names: Sequence[str]) -> Any:
+    """The value of a property of an event with the columns as keys; None when it has none."""
     if names[0] == "model":
         texts = (text_of(event["metadata"].get(key)) for key in ("model", "tier"))
         return next((text for text in texts if text is not None), "")[:MODEL_LENGTH]

@@ -232,6 +232,36 @@ class ExactMax(_ExactAggregate):
     function, sqlite = "MAX", "sky_max"
 
 
+class ExactRank(_ExactAggregate):
+    """The number at the nearest rank: the least that at least this share (0 < share <= 1) does not exceed.
+
+    No null may be among the numbers.
+    """
+
+    sqlite = "sky_rank"
+
+    def __init__(self, expression: Any, share: Decimal) -> None:
+        super().__init__(expression, Value(share, ExactNumberField()))
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        (number, n), (share, s) = (compiler.compile(part) for part in self.get_source_expressions()[:2])
+        sql = f"(ARRAY_AGG({number} ORDER BY {number}))[CEIL({share} * COUNT({number}))::int]"
+        return sql, (*n, *n, *s, *n)
+
+
+class Latest(_ExactAggregate):
+    """The number with the greatest timestamp, and id among equals."""
+
+    sqlite = "sky_latest"
+
+    def __init__(self, expression: Any) -> None:
+        super().__init__(expression, F("timestamp"), F("id"))
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        (number, params), (moment, _m), (row, _r) = map(compiler.compile, self.get_source_expressions()[:3])
+        return f"(ARRAY_AGG({number} ORDER BY {moment} DESC, {row} DESC))[1]", params
+
+
 class Bucket(Func):
     """Which of the half-open intervals between sorted edges a moment is in: 1 for the first, 0 before it."""
 

@@ -15,7 +15,17 @@ import msgspec
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.wire import exact_number
-from usage.exact import COMPARED, EXACT, canonical, cost_of, currency_of, number_of, property_in, text_of
+from usage.exact import (
+    COMPARED,
+    EXACT,
+    canonical,
+    cost_of,
+    currency_of,
+    nearest_rank,
+    number_of,
+    property_in,
+    text_of,
+)
 
 COLLATION: Final = "sky_decimal"
 _read = msgspec.json.Decoder(float_hook=exact_number).decode
@@ -28,7 +38,7 @@ def register_functions(connection: BaseDatabaseWrapper, **_: Any) -> None:
     for name, function in _FUNCTIONS.items():
         sqlite.create_function(name, -1, function, deterministic=True)
     for name, aggregate in _AGGREGATES.items():
-        sqlite.create_aggregate(name, 1, aggregate)
+        sqlite.create_aggregate(name, -1, aggregate)
     sqlite.create_collation(COLLATION, _compare)
 
 
@@ -114,6 +124,30 @@ class _Max(_Fold):
         return max(total, number)
 
 
+class _Rank:
+    def __init__(self) -> None:
+        self.numbers: list[Decimal] = []
+        self.share = Decimal(1)
+
+    def step(self, value: str, share: str) -> None:
+        self.numbers.append(Decimal(value))
+        self.share = Decimal(share)
+
+    def finalize(self) -> str | None:
+        return canonical(nearest_rank(self.numbers, self.share)) if self.numbers else None
+
+
+class _Latest:
+    def __init__(self) -> None:
+        self.last = ("", "", "")
+
+    def step(self, value: str, moment: str, row: str) -> None:
+        self.last = max(self.last, (moment, row, value))
+
+    def finalize(self) -> str | None:
+        return self.last[2] or None
+
+
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "sky_number": _sqlite_number,
     "sky_cost": _sqlite_cost,
@@ -124,4 +158,10 @@ _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "sky_list": _sqlite_list,
     "sky_bucket": _sqlite_bucket,
 }
-_AGGREGATES: Final[dict[str, type[Any]]] = {"sky_sum": _Sum, "sky_min": _Min, "sky_max": _Max}
+_AGGREGATES: Final[dict[str, type[Any]]] = {
+    "sky_sum": _Sum,
+    "sky_min": _Min,
+    "sky_max": _Max,
+    "sky_rank": _Rank,
+    "sky_latest": _Latest,
+}

@@ -2,12 +2,14 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from usage.api import events, ingest
+from usage.api.meters import MeterViewSet
 from usage.api.prices import PriceRuleViewSet
 from usage.api.statements import StatementViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("price-rules", PriceRuleViewSet, basename="price-rule")
 router.register("statements", StatementViewSet, basename="statement")
+router.register("meters", MeterViewSet, basename="meter")
 
 urlpatterns = [
     path("events", ingest.EventView.as_view(), name="event-list"),

@@ -1,5 +1,5 @@
 """The back office of usage."""
 
-from usage.admin import events, letters
+from usage.admin import events, letters, meters
 
-__all__ = ["events", "letters"]
+__all__ = ["events", "letters", "meters"]

@@ -9,6 +9,7 @@ from usage.models.fields import (
     ExactJSONField,
 )
 from usage.models.letters import DeadLetter, DuplicateReceipt
+from usage.models.meters import Meter
 from usage.models.prices import PriceRule
 from usage.models.rollups import DirtyHour, Rollup
 from usage.models.statements import Adjustment, AdjustmentLine, Statement, StatementLine
@@ -25,6 +26,7 @@ __all__ = [
     "ExactJSONDecoder",
     "ExactJSONEncoder",
     "ExactJSONField",
+    "Meter",
     "PriceRule",
     "Rollup",
     "Statement",

@@ -1,9 +1,8 @@
 """The calendar's minutes, hours, days, weeks and months in a time zone, as moments in UTC."""
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from accounts.errors import ValidationFailed
 
@@ -11,7 +10,7 @@ UNITS: Final = ("minute", "hour", "day", "week", "month")
 MOST_WINDOWS: Final = 10_000
 
 
-def window_edges(start: datetime, end: datetime, unit: str, zone: ZoneInfo) -> list[datetime]:
+def window_edges(start: datetime, end: datetime, unit: str, zone: tzinfo) -> list[datetime]:
     """Where the half-open windows of [start, end) begin, and the end: the first and last are cut off.
 
     A day has 23 or 25 hours when the zone's clock is put on or back, a week begins on Monday, and an hour
@@ -28,40 +27,40 @@ def window_edges(start: datetime, end: datetime, unit: str, zone: ZoneInfo) -> l
     return [*edges, end.astimezone(UTC)]
 
 
-def _midnight(day: date, zone: ZoneInfo) -> datetime:
+def _midnight(day: date, zone: tzinfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
-def _next_day(moment: datetime, zone: ZoneInfo, days: int = 1) -> datetime:
+def _next_day(moment: datetime, zone: tzinfo, days: int = 1) -> datetime:
     day = moment.astimezone(zone).date() + timedelta(days=days)
     found = _midnight(day, zone)
     # A zone that crossed the date line has a day without a moment in it.
     return found if found > moment else _midnight(day + timedelta(days=1), zone)
 
 
-def _next_week(moment: datetime, zone: ZoneInfo) -> datetime:
+def _next_week(moment: datetime, zone: tzinfo) -> datetime:
     return _next_day(moment, zone, 7 - moment.astimezone(zone).weekday())
 
 
-def _next_month(moment: datetime, zone: ZoneInfo) -> datetime:
+def _next_month(moment: datetime, zone: tzinfo) -> datetime:
     day = moment.astimezone(zone).date().replace(day=1)
     return _midnight((day + timedelta(days=31)).replace(day=1), zone)
 
 
-def _next_minute(moment: datetime, zone: ZoneInfo) -> datetime:
+def _next_minute(moment: datetime, zone: tzinfo) -> datetime:
     local = moment.astimezone(zone)
     past = timedelta(seconds=local.second, microseconds=local.microsecond)
     return moment.astimezone(UTC) - past + timedelta(minutes=1)
 
 
-def _next_hour(moment: datetime, zone: ZoneInfo) -> datetime:
+def _next_hour(moment: datetime, zone: tzinfo) -> datetime:
     """Where the clock next shows a full hour, or jumps over one."""
     following = moment.astimezone(UTC) + timedelta(hours=1)
     local = following.astimezone(zone)
     return following - timedelta(minutes=local.minute, seconds=local.second, microseconds=local.microsecond)
 
 
-_NEXT: Final[dict[str, Callable[[datetime, ZoneInfo], datetime]]] = {
+_NEXT: Final[dict[str, Callable[[datetime, tzinfo], datetime]]] = {
     "minute": _next_minute,
     "hour": _next_hour,
     "day": _next_day,
