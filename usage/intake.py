@@ -86,8 +86,13 @@ def take_one(body: bytes, admit: Admit) -> tuple[Event, Tenant]:
     if fast is not None:
         return fast.events[0], fast.tenants[0]
     document = decode(body)
+    return take_document(lambda: read_event(document), admit)
+
+
+def take_document(read: Callable[[], Event], admit: Admit) -> tuple[Event, Tenant]:
+    """The one event that `read` makes, whose Problem is told as ValidationFailed."""
     try:
-        event = _read(document)
+        event = read()
         return event, _settle(event, admit)
     except Problem as problem:
         raise ValidationFailed(
@@ -101,7 +106,17 @@ def take_batch(body: bytes, admit: Admit) -> Taken:
     Errors: ValidationFailed when the body as a whole is not a batch or holds no valid event,
     PermissionRefused or NotFound when every event names a tenant that the caller cannot enter.
     """
-    taken = _take_fast(body, admit, single=False) or _take_slow(body, admit)
+    return _take_fast(body, admit, single=False) or _take_slow(body, admit)
+
+
+def take_items(items: list[Any], admit: Admit, read: Callable[[Any], Event]) -> Taken:
+    """The events that `read` makes of the items of a batch; errors as in `take_batch`."""
+    limit = settings.MAX_BATCH_SIZE
+    if not 1 <= len(items) <= limit:
+        raise ValidationFailed.field("events", f"{len(items)} events were sent; send 1 to {limit}.")
+    taken = Taken([], [], [], [])
+    for index, item in enumerate(items):
+        _take_item(taken, index, item, admit, read)
     if not taken.events:
         refusal = taken.rejected[0].refusal
         if refusal is not None and all(item.refusal for item in taken.rejected):
@@ -139,22 +154,21 @@ def _take_slow(body: bytes, admit: Admit) -> Taken:
     limit = settings.MAX_BATCH_SIZE
     if not isinstance(items, list):
         raise ValidationFailed.field("events", f'send {{"events": [...]}} with 1 to {limit} events.')
-    if not 1 <= len(items) <= limit:
-        raise ValidationFailed.field("events", f"{len(items)} events were sent; send 1 to {limit}.")
-    taken = Taken([], [], [], [])
-    for index, item in enumerate(items):
-        try:
-            event = _read(item)
-            tenant = _settle(event, admit)
-        except Problem as problem:
-            taken.rejected.append(Rejected(index, str(problem), item))
-        except REFUSALS as refused:
-            taken.rejected.append(Rejected(index, refused.message, item, refused))
-        else:
-            taken.places.append(index)
-            taken.events.append(event)
-            taken.tenants.append(tenant)
-    return taken
+    return take_items(items, admit, read_event)
+
+
+def _take_item(taken: Taken, index: int, item: Any, admit: Admit, read: Callable[[Any], Event]) -> None:
+    try:
+        event = read(item)
+        tenant = _settle(event, admit)
+    except Problem as problem:
+        taken.rejected.append(Rejected(index, str(problem), item))
+    except REFUSALS as refused:
+        taken.rejected.append(Rejected(index, refused.message, item, refused))
+    else:
+        taken.places.append(index)
+        taken.events.append(event)
+        taken.tenants.append(tenant)
 
 
 def _none_valid(rejected: list[Rejected]) -> ValidationFailed:
@@ -171,7 +185,7 @@ def _none_valid(rejected: list[Rejected]) -> ValidationFailed:
     )
 
 
-def _read(item: Any) -> Event:
+def read_event(item: Any) -> Event:
     """An event from plain JSON, with what stands beside the contract's fields folded into it."""
     if not isinstance(item, dict):
         raise Problem("", "an event is a JSON object")

@@ -1,4 +1,5 @@
-from django.urls import path
+from django.urls import path, register_converter
+from django.urls.converters import StringConverter
 from rest_framework.routers import SimpleRouter
 
 from usage.api import events, ingest
@@ -11,10 +12,19 @@ router.register("price-rules", PriceRuleViewSet, basename="price-rule")
 router.register("statements", StatementViewSet, basename="statement")
 router.register("meters", MeterViewSet, basename="meter")
 
+
+class EventId(StringConverter):
+    """Any text: ids may hold slashes and line ends."""
+
+    regex = r"[\s\S]+"
+
+
+register_converter(EventId, "event_id")
+
 urlpatterns = [
     path("events", ingest.EventView.as_view(), name="event-list"),
     path("events/batch", ingest.EventBatchView.as_view(), name="event-batch"),
-    path("events/<str:event_id>", events.EventDetailView.as_view(), name="event-detail"),
+    path("events/<event_id:event_id>", events.EventDetailView.as_view(), name="event-detail"),
     path("usage", events.UsageListView.as_view(), name="usage-list"),
     *router.urls,
 ]

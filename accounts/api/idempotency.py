@@ -114,7 +114,7 @@ def parse_key(value: str) -> str:
 
 def _fingerprint(request: HttpRequest) -> str:
     """What was asked. An event may be in headers of its own, `ce-…` (CloudEvents in binary mode)."""
-    if "Transfer-Encoding" in request.headers:
+    if "Transfer-Encoding" in request.headers and not request.META.get("CONTENT_LENGTH"):
         raise ValidationFailed.field(HEADER, "send the body with its Content-Length, not in chunks.")
     named = ["Content-Type", "X-Tenant-ID", *sorted(n for n in request.headers if n.startswith("Ce-"))]
     headers = [f"{name}:{request.headers.get(name, '')}" for name in named]

@@ -184,8 +184,9 @@ def test_both_ways_to_write_a_key_mean_the_same(
     assert add(owner, other, anna.email)["Idempotency-Replayed"] == "true"
 
 
-def test_a_body_in_chunks_is_refused(add: Any, owner: User, anna: User) -> None:
-    answer = add(owner, "k", anna.email, transfer_encoding="chunked")
+def test_a_body_of_unknown_length_is_refused(client_for: Client, owner: User, anna: User) -> None:
+    client = client_for(owner, idempotency_key="k", transfer_encoding="chunked")
+    answer = client.post(MEMBERS, {"email": anna.email}, format="json", CONTENT_LENGTH="")
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "Idempotency-Key")
 
 

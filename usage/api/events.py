@@ -11,6 +11,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.errors import NotFound
 from accounts.permissions import HasScope, principal_of
 from usage.api.documents import DayOrMoment, UsageEventResponse
 from usage.queries.dispositions import event_disposition
@@ -31,7 +32,14 @@ class EventDetailView(APIView):
     def get(self, request: Request, event_id: str) -> Response:
         """What became of an event: pending, stored, or rejected with the reason."""
         tenant = principal_of(request).home
-        found = event_disposition(tenant=tenant, event_id=event_id)
+        path = request._request.path
+        dropped = path[len(path.rstrip("/")) :]  # by the edge, but they may be the id's own
+        try:
+            found = event_disposition(tenant=tenant, event_id=event_id)
+        except NotFound:
+            if not dropped:
+                raise
+            found = event_disposition(tenant=tenant, event_id=event_id + dropped)
         return Response(EventDispositionResponse(found, context={"tenant": tenant}).data)
 
 

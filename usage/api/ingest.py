@@ -1,8 +1,9 @@
 """Events in."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
+from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
@@ -14,7 +15,9 @@ from rest_framework.views import APIView
 from accounts.errors import PayloadTooLarge, UnsupportedMediaType
 from accounts.permissions import IsSignedIn, entered, principal_of, tenant_names
 from accounts.wire import check_charset
-from usage import lane
+from usage import cloudevents, lane
+from usage.api.cloudevents import HEADERS, CloudEventRequest, cloud_accept
+from usage.api.events import EventDetailView
 from usage.services.events import batch_accept, event_accept
 
 
@@ -76,6 +79,14 @@ class EventBatchResponse(serializers.Serializer[Any]):
     message = serializers.CharField()
 
 
+LIMITS: Final = (
+    f"A body has at most {settings.DATA_UPLOAD_MAX_MEMORY_SIZE} bytes, which one event may fill, and a batch "
+    f"at most {settings.MAX_BATCH_SIZE} events. Both paths take CloudEvents 1.0 in all three modes; the "
+    "media type decides whether the answer is that of one event or of a batch. An empty batch of CloudEvents "
+    "is valid."
+)
+
+
 class _IngestView(APIView):
     """A plain POST by a key never gets here: the lane has answered it."""
 
@@ -85,19 +96,34 @@ class _IngestView(APIView):
     def accept(self, request: Request) -> Response:
         # The events name their tenants themselves, but may not leave one that the request names.
         principal = entered(request) if tenant_names(request) else principal_of(request)
+        mode = cloudevents.mode_of(request.content_type or "", request.headers)
+        if mode is not None:
+            answer = cloud_accept(by=principal, mode=mode, body=read_body(request), headers=request.headers)
+            return Response(answer, status=202)
+        _require_json(request)
         accept = batch_accept if self.batch else event_accept
         return Response(accept(by=principal, body=read_body(request)), status=202)
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Also the handshake of CloudEvents' webhooks: who has a credential may send."""
+        answer = super().options(request, *args, **kwargs)
+        if origin := request.headers.get("WebHook-Request-Origin"):
+            per_minute = request._request.rate_verdict.limit * 60 // settings.RATE_LIMIT_WINDOW
+            answer["WebHook-Allowed-Origin"] = origin
+            answer["WebHook-Allowed-Rate"] = str(per_minute)
+        return answer
 
 
 class EventView(_IngestView):
     @extend_schema(
         operation_id="events_create",
         tags=["usage"],
-        request=EventCreateRequest,
+        description=f"Send one usage event. 202: it is kept and will be counted exactly once. {LIMITS}",
+        parameters=HEADERS,
+        request={"application/json": EventCreateRequest, cloudevents.STRUCTURED: CloudEventRequest},
         responses={202: EventCreateResponse},
     )
     def post(self, request: Request) -> Response:
-        """Send one usage event. 202 means that it is kept and will be counted exactly once."""
         return self.accept(request)
 
 
@@ -107,19 +133,30 @@ class EventBatchView(_IngestView):
     @extend_schema(
         operation_id="events_batch_create",
         tags=["usage"],
-        request=EventBatchRequest,
+        description=f"Send events. A bad one is reported and never takes a good one down. {LIMITS}",
+        request={
+            "application/json": EventBatchRequest,
+            cloudevents.BATCHED: CloudEventRequest(many=True),
+        },
         responses={202: EventBatchResponse},
     )
     def post(self, request: Request) -> Response:
-        """Send 1 to 1000 events. A bad event is reported and never takes a good one down."""
         return self.accept(request)
+
+    @extend_schema(exclude=True)
+    def get(self, request: Request) -> HttpResponseBase:
+        """An event may be called "batch" too."""
+        return EventDetailView.as_view()(request._request, event_id="batch")
+
+
+def _require_json(request: Request) -> None:
+    if not lane.is_json(request.content_type or ""):
+        raise UnsupportedMediaType("Send the events as application/json or as CloudEvents.")
 
 
 def read_body(request: Request) -> bytes:
-    """The raw body of a JSON request in UTF-8, bounded."""
-    media_type, parameters = parse_header_parameters(request.content_type or "")
-    if not lane.is_json(media_type):
-        raise UnsupportedMediaType("Send the events as application/json.")
+    """The raw body of a request in UTF-8, bounded."""
+    _, parameters = parse_header_parameters(request.content_type or "")
     check_charset(parameters.get("charset", "utf-8"))
     limit = settings.DATA_UPLOAD_MAX_MEMORY_SIZE
     body = request._request.read(limit + 1)

@@ -18,17 +18,19 @@ from usage.ledger import Status
 
 QUEUED: Final = "queued"
 REFUSED: Final = "The database refused the event; it is kept aside with the reason."
+TakeOne = Callable[[bytes, intake.Admit], tuple[intake.Event, Tenant]]
+TakeBatch = Callable[[bytes, intake.Admit], intake.Taken]
 FAILURES: Final = {Status.CONFLICT: ledger.CONFLICT, Status.REJECTED: REFUSED}
 
 
-def event_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
-    """Accept the one event of a request body; returns the contract's answer.
+def event_accept(*, by: Principal, body: bytes, take: TakeOne = intake.take_one) -> dict[str, Any]:
+    """Accept the one event of a request body, as `take` reads it; returns the contract's answer.
 
     Returned means kept: in Redis (`queued`) or in the ledger (`stored`, `duplicate`).
     Errors: ValidationFailed, PermissionRefused; Conflict when the ledger is asked at once and holds another
     event of this id; DatabaseError when nothing could keep it.
     """
-    event, tenant = intake.take_one(body, _gate(by))
+    event, tenant = take(body, _gate(by))
     status = _keep([(tenant, [event])]).get(id(event), QUEUED)
     if status == Status.CONFLICT:
         raise Conflict(ledger.CONFLICT)
@@ -38,11 +40,11 @@ def event_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
     return {"success": True, "event_id": event.event_id, "message": message, "status": status}
 
 
-def batch_accept(*, by: Principal, body: bytes) -> dict[str, Any]:
-    """Accept a batch of 1 to MAX_BATCH_SIZE events; a bad one never takes a good one down."""
-    taken = intake.take_batch(body, _gate(by))
+def batch_accept(*, by: Principal, body: bytes, take: TakeBatch = intake.take_batch) -> dict[str, Any]:
+    """Accept the events of a request body, as `take` reads it; a bad one never takes a good one down."""
+    taken = take(body, _gate(by))
     groups = list(intake.by_tenant(taken))
-    became = _keep(groups)
+    became = _keep(groups) if groups else {}
     for tenant, events in groups:
         metrics.BATCHES.labels(tenant.slug).inc(len(events))
     failed = [{"index": r.index, "error": r.error, "event_data": r.event_data} for r in taken.rejected]

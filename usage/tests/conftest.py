@@ -10,7 +10,7 @@ from rest_framework.test import APIClient
 from accounts.models import Tenant
 from usage import queue, writer
 from usage.models import UsageEvent
-from usage.tests.documents import as_bytes
+from usage.tests.documents import STRUCTURED, as_bytes
 
 Post = Callable[..., Any]  # the test client's response has more than the types say
 
@@ -29,6 +29,18 @@ def post(client_for: Callable[..., APIClient]) -> Post:
     ) -> Any:
         body = document if isinstance(document, bytes) else as_bytes(document)
         return client_for(who, **headers).post(path, data=body, content_type=content_type)
+
+    return send
+
+
+@pytest.fixture
+def send(client_for: Callable[..., Any], key: Callable[..., str]) -> Post:
+    """`send(body, content_type)`: CloudEvents of acme, by a key that only sends."""
+    secret = key("ingest")
+
+    def send(body: Any, content_type: str = STRUCTURED, path: str = "/api/v1/events", **headers: str) -> Any:
+        content = body if isinstance(body, bytes) else as_bytes(body)
+        return client_for(secret).generic("POST", path, content, content_type, **headers)
 
     return send
 
