@@ -2,7 +2,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 from rest_framework.routers import SimpleRouter
 
-from usage.api import events, ingest
+from usage.api import events, exports, ingest
 from usage.api.meters import MeterViewSet
 from usage.api.prices import PriceRuleViewSet
 from usage.api.statements import StatementViewSet
@@ -26,5 +26,6 @@ urlpatterns = [
     path("events/batch", ingest.EventBatchView.as_view(), name="event-batch"),
     path("events/<event_id:event_id>", events.EventDetailView.as_view(), name="event-detail"),
     path("usage", events.UsageListView.as_view(), name="usage-list"),
+    path("usage/export", exports.UsageExportView.as_view(), name="usage-export"),
     *router.urls,
 ]

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
@@ -64,6 +65,7 @@ def events(request: HttpRequest, principal: Principal) -> HttpResponse:
         page=page,
         following=following.urlencode(),
         filtered=any(request.GET.get(name) for name in form.fields),
+        export=_export(principal, form) if page else "",
         services=sorted(SERVICE_TYPES),
     )
 
@@ -86,4 +88,17 @@ def _page(principal: Principal, form: EventFilter, cursor: str | None) -> UsageP
         limit=PAGE,
         offset=0,
         cursor=cursor or None,
+    )
+
+
+def _export(principal: Principal, form: EventFilter) -> str:
+    """The query of the export that holds the events of the filter."""
+    window = form.window() if form.is_bound else Window()
+    ends = {"start_date": window.start, "end_date": window.end}
+    return urlencode(
+        {
+            "tenant_id": principal.home.slug,
+            **(form.filters() if form.is_bound else {}),
+            **{name: end.isoformat() for name, end in ends.items() if end},
+        }
     )

@@ -13,6 +13,7 @@ from accounts.errors import ValidationFailed
 from accounts.models import Tenant
 from usage.exact import cost_of
 from usage.models import UsageEvent
+from usage.models.events import EventQuerySet
 from usage.queries.watermark import complete_through
 
 FILTERS: Final = ("service_type", "service_provider", "user_id", "event_type")
@@ -35,16 +36,22 @@ class UsagePage:
     complete_through: datetime | None
 
 
-def usage_page(
-    *, tenant: Tenant, window: Window, filters: dict[str, str], limit: int, offset: int, cursor: str | None
-) -> UsagePage:
-    """One page of a tenant's events, newest first; `cursor` continues after the page that gave it."""
-    through = complete_through()
+def matching_events(*, tenant: Tenant, window: Window, filters: dict[str, str]) -> EventQuerySet:
+    """A tenant's events that count now, in no order."""
     events = UsageEvent.objects.for_tenant(tenant).live().filter(**filters)
     if window.start is not None:
         events = events.filter(timestamp__gte=window.start)
     if window.end is not None:
         events = events.filter(timestamp__lt=window.end)
+    return events
+
+
+def usage_page(
+    *, tenant: Tenant, window: Window, filters: dict[str, str], limit: int, offset: int, cursor: str | None
+) -> UsagePage:
+    """One page of a tenant's events, newest first; `cursor` continues after the page that gave it."""
+    through = complete_through()
+    events = matching_events(tenant=tenant, window=window, filters=filters)
     total = events.count()
     if cursor is not None:
         moment, row_id = read_cursor(cursor)
