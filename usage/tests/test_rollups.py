@@ -1,0 +1,160 @@
+"""Rollups equal their events, whoever recomputes them, and whatever is committed meanwhile."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.db import transaction
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from accounts.models import Tenant
+from usage import recount_fold, rollups
+from usage.dimensions import DIMENSIONS, live_events
+from usage.exact import cost_of
+from usage.models import DirtyHour, Rollup, UsageEvent
+from usage.rollups import recompute, recompute_all
+from usage.tests.sums import DAY, make, mark
+
+HOUR: Final = timedelta(hours=1)
+Sums = dict[tuple[Any, ...], tuple[Any, ...]]
+
+
+def kept(tenant: Tenant, level: str) -> Sums:
+    rows = Rollup.objects.for_tenant(tenant).filter(level=level)
+    found = rows.values_list("start", *DIMENSIONS, "count", "costs", "metrics")
+    return {tuple(key): (count, costs, metrics) for *key, count, costs, metrics in found}
+
+
+def from_events(tenant: Tenant, level: str) -> Sums:
+    unit = HOUR if level == "hour" else 24 * HOUR
+    hours = {m.replace(minute=0, second=0, microsecond=0) for m in times(tenant)}
+    found: dict[Any, Any] = {}
+    for (hour, *rest), tally in recount_fold.hours_of_events(tenant.pk, sorted(hours)).items():
+        start = hour - (hour - DAY) % unit
+        known = found.setdefault((start, *rest), type(tally)())
+        known.add(tally.count, tally.costs, tally.metrics)
+    return {key: (t.count, t.costs, {n: list(m) for n, m in t.metrics.items()}) for key, t in found.items()}
+
+
+def times(tenant: Tenant) -> Any:
+    return UsageEvent.objects.for_tenant(tenant).live().values_list("timestamp", flat=True)
+
+
+def assert_exact(tenant: Tenant) -> None:
+    assert not DirtyHour.objects.for_tenant(tenant).exists()
+    for level in ("hour", "day"):
+        assert kept(tenant, level) == from_events(tenant, level), level
+
+
+def work() -> list[rollups.Recomputed]:
+    return list(recompute_all())
+
+
+def test_an_hour_and_its_day(acme: Tenant) -> None:
+    make(acme, DAY + HOUR, metrics={"n": Decimal("0.1"), "text": "9"}, billing_info={"total_cost": "0.10"})
+    make(
+        acme,
+        DAY + HOUR * 1.5,
+        metrics={"n": Decimal("0.2")},
+        billing_info={"total_cost": 2, "currency": "EUR"},
+    )
+    make(acme, DAY + HOUR * 5, metrics={"n": 7, "m": True}, metadata={"tier": "gold"})
+    assert work() == [rollups.Recomputed(acme.pk, DAY, 2, 0)]
+    dims = ("compute", "aws", "hours", "anna")
+    first = (2, {"USD": Decimal("0.1"), "EUR": 2}, {"n": [2, Decimal("0.3"), Decimal("0.1"), Decimal("0.2")]})
+    second: tuple[Any, ...] = (1, {}, {"n": [1, 7, 7, 7]})
+    assert kept(acme, "hour") == {(DAY + HOUR, *dims, ""): first, (DAY + 5 * HOUR, *dims, "gold"): second}
+    assert kept(acme, "day") == {(DAY, *dims, ""): first, (DAY, *dims, "gold"): second}
+    assert work() == []
+
+
+def test_late_voided_and_amended_events_need_only_their_marks(acme: Tenant) -> None:
+    gone, moved, _ = (make(acme, DAY + HOUR * place, metrics={"n": place}) for place in (1, 2, 3))
+    work()
+    UsageEvent.objects.filter(pk__in=[gone.pk, moved.pk]).update(ended_at=DAY)
+    mark(acme, gone.timestamp)
+    mark(acme, moved.timestamp)
+    make(acme, DAY + 30 * HOUR, event_id=moved.event_id, revision=1, metrics={"n": Decimal("2.5")})
+    make(acme, DAY + HOUR * 3, metrics={"n": 10**37})
+    assert work() == [
+        rollups.Recomputed(acme.pk, DAY, 3, 0),
+        rollups.Recomputed(acme.pk, DAY + 24 * HOUR, 1, 0),
+    ]
+    assert_exact(acme)
+    assert {key[0]: row[0] for key, row in kept(acme, "hour").items()} == {
+        DAY + 3 * HOUR: 2,
+        DAY + 30 * HOUR: 1,
+    }
+
+
+def test_only_marked_hours_are_made_again(acme: Tenant) -> None:
+    for place in range(3):
+        make(acme, DAY + HOUR * place)
+    work()
+    before = set(Rollup.objects.filter(level="hour").values_list("pk", flat=True))
+    make(acme, DAY + HOUR)
+    work()
+    assert len(before & set(Rollup.objects.filter(level="hour").values_list("pk", flat=True))) == 2
+    assert_exact(acme)
+
+
+def test_the_running_hour_stays_marked_once(acme: Tenant) -> None:
+    for _ in range(3):
+        make(acme, DAY + HOUR)
+    make(acme, DAY)
+    found = list(recompute_all(running=DAY + HOUR * 1.5))
+    assert found == [rollups.Recomputed(acme.pk, DAY, 1, 1)]
+    assert list(DirtyHour.objects.values_list("hour", flat=True)) == [DAY + HOUR]
+    assert {key[0] for key in kept(acme, "hour")} == {DAY}
+    assert kept(acme, "day") == {}
+    work()
+    assert_exact(acme)
+
+
+def test_another_tenants_sums_are_left_alone(acme: Tenant, rival: Tenant) -> None:
+    make(acme, DAY)
+    make(rival, DAY, metrics={"n": 1})
+    recompute(tenant_id=acme.pk, day=DAY)
+    assert DirtyHour.objects.for_tenant(rival).count() == 1
+    assert kept(rival, "hour") == {}
+    work()
+    assert_exact(rival)
+
+
+NUMBERS: Final = st.one_of(
+    st.integers(-(10**37), 10**37),
+    st.decimals(allow_nan=False, allow_infinity=False, places=12, min_value=-(10**12), max_value=10**12),
+    st.sampled_from([Decimal("1E-30"), Decimal("-0.0"), Decimal("1E+30"), True, "7", None, [1], {"a": 1}]),
+)
+COSTS: Final = st.one_of(
+    NUMBERS,
+    st.from_regex(r"\A[+-]?[0-9]{0,33}[.]?[0-9]{0,3}([eE][+-]?[0-9]{1,2})?\Z"),
+    st.sampled_from(["1e9999999", "NaN", "Infinity", " 1", "1_0", "٣", "1\n", ".", "", "-.5e-30", "5.e30"]),
+)
+PEOPLE: Final = st.sampled_from(["anna", "Ä", "a"])
+MODELS: Final = st.one_of(st.none(), st.just(""), st.text("mé", min_size=253, max_size=257), st.just(4))
+EVENTS: Final = st.fixed_dictionaries(
+    {
+        "user_id": PEOPLE,
+        "metrics": st.dictionaries(st.sampled_from(["a", "b", "", 'q"']), NUMBERS, max_size=3),
+        "billing_info": st.fixed_dictionaries(
+            {}, optional={"total_cost": COSTS, "currency": st.sampled_from(["EUR", "", None, 5, "x" * 20])}
+        ),
+        "metadata": st.fixed_dictionaries({}, optional={"model": MODELS, "tier": MODELS}),
+    }
+)
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), EVENTS), min_size=1, max_size=8))
+def test_both_roads_make_equal_sums(acme: Tenant, events: list[tuple[int, dict[str, Any]]]) -> None:
+    """On PostgreSQL SQL makes them, and Python from the same rows; on SQLite this proves the days."""
+    with transaction.atomic():
+        for hour, fields in events:
+            make(acme, DAY + HOUR * hour, **fields)
+        work()
+        assert_exact(acme)
+        costs = live_events(acme.pk).values_list("billing_info", "cost")
+        assert all(cost == cost_of(billing.get("total_cost")) for billing, cost in costs)
+        transaction.set_rollback(True)
