@@ -77,8 +77,7 @@ def mode_of(content_type: str, headers: Mapping[str, str]) -> Mode | None:
 
 def take_structured(body: bytes, admit: intake.Admit, *, home: str) -> tuple[intake.Event, Tenant]:
     """The one event of a structured body. `home`: the tenant of an event that names none, or ""."""
-    document = decode(body)
-    return intake.take_document(lambda: _read(document, home), admit)
+    return intake.take_document(decode(body), admit, partial(_read, home=home), home)
 
 
 def take_binary(
@@ -89,9 +88,12 @@ def take_binary(
     if body and content_type and not _is_json(content_type):
         raise UnsupportedMediaType("Send the data of an event as application/json.")
     data = decode(body) if body else None
-    return intake.take_document(
-        lambda: _read({**_from_headers(headers, content_type), "data": data}, home), admit
-    )
+    named = {header[3:].lower(): text for header, text in headers.items() if header[:3].lower() == "ce-"}
+
+    def read(sent: dict[str, Any]) -> intake.Event:
+        return _read({**_from_headers(named, content_type), "data": data}, home)
+
+    return intake.take_document({**named, "data": data}, admit, read, home)
 
 
 def take_batched(body: bytes, admit: intake.Admit, *, home: str) -> intake.Taken:
@@ -106,7 +108,7 @@ def take_batched(body: bytes, admit: intake.Admit, *, home: str) -> intake.Taken
         if home:
             admit(home)  # nobody who may not send is told that it went well
         return intake.Taken([], [], [], [])
-    return intake.take_items(items, admit, partial(_read, home=home))
+    return intake.take_items(items, admit, partial(_read, home=home), home)
 
 
 def _read(item: Any, home: str) -> intake.Event:
@@ -210,9 +212,8 @@ def _add_metadata(native: dict[str, Any], more: dict[str, Any]) -> None:
     native["metadata"] = {**place, **more}
 
 
-def _from_headers(headers: Mapping[str, str], content_type: str) -> dict[str, Any]:
+def _from_headers(named: Mapping[str, str], content_type: str) -> dict[str, Any]:
     """The attributes of binary mode, where the Content-Type stands for `datacontenttype`."""
-    named = {header[3:].lower(): v for header, v in headers.items() if header[:3].lower() == "ce-"}
     found = {name: _header_text(name, value) for name, value in named.items()}
     for name in ("datacontenttype", *DATA):
         if name in found:

@@ -83,3 +83,13 @@ def text_of(value: Any) -> str | None:
         return value
     number = number_of(value)
     return None if number is None else canonical(number)
+
+
+def canonical_document(value: Any) -> Any:
+    """A JSON value whose encoding does not depend on how a database orders keys or writes numbers."""
+    if isinstance(value, dict):
+        return {key: canonical_document(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [canonical_document(item) for item in value]
+    number = number_of(value)
+    return value if number is None else Decimal(canonical(number))

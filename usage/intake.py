@@ -57,13 +57,23 @@ class Batch(msgspec.Struct):
 class Rejected(msgspec.Struct):
     """An event of a batch that was not taken: its place in the batch, why, and what was sent.
 
-    `refusal` is set when the reason is its tenant and not the event itself.
+    `refusal` is set when the reason is its tenant and not the event itself; else `tenant` is the one that
+    it names, if it names one that the caller may enter.
     """
 
     index: int
     error: str
     event_data: Any
     refusal: AppError | None = None
+    tenant: Tenant | None = None
+
+
+class NoneTaken(ValidationFailed):
+    """The body holds events, none of them valid; `rejected` are those."""
+
+    def __init__(self, message: str, rejected: list[Rejected], **rest: Any) -> None:
+        super().__init__(message, **rest)
+        self.rejected = rejected
 
 
 class Taken(msgspec.Struct):
@@ -81,42 +91,49 @@ _FIELDS: Final = frozenset(Event.__struct_fields__)
 
 
 def take_one(body: bytes, admit: Admit) -> tuple[Event, Tenant]:
-    """The one event of a body, or ValidationFailed / PermissionRefused."""
+    """The one event of a body; NoneTaken, ValidationFailed or PermissionRefused."""
     fast = _take_fast(body, admit, single=True)
     if fast is not None:
         return fast.events[0], fast.tenants[0]
     document = decode(body)
-    return take_document(lambda: read_event(document), admit)
+    return take_document(document, admit, read_event)
 
 
-def take_document(read: Callable[[], Event], admit: Admit) -> tuple[Event, Tenant]:
-    """The one event that `read` makes, whose Problem is told as ValidationFailed."""
+def take_document(
+    document: Any, admit: Admit, read: Callable[[Any], Event], home: str = ""
+) -> tuple[Event, Tenant]:
+    """The one event that `read` makes of a document, whose Problem is told as NoneTaken.
+
+    `home` is the tenant of a document that names none.
+    """
     try:
-        event = read()
+        event = read(document)
         return event, _settle(event, admit)
     except Problem as problem:
-        raise ValidationFailed(
-            f"Invalid event data: {problem}", errors=[{"field": problem.field, "message": problem.message}]
+        raise NoneTaken(
+            f"Invalid event data: {problem}",
+            [Rejected(0, str(problem), document, tenant=_tenant_of(document, admit, home))],
+            errors=[{"field": problem.field, "message": problem.message}],
         ) from problem
 
 
 def take_batch(body: bytes, admit: Admit) -> Taken:
     """The events of a batch body; a bad one never takes a good one down.
 
-    Errors: ValidationFailed when the body as a whole is not a batch or holds no valid event,
-    PermissionRefused or NotFound when every event names a tenant that the caller cannot enter.
+    Errors: ValidationFailed when the body as a whole is not a batch, NoneTaken when it holds no valid
+    event, PermissionRefused or NotFound when every event names a tenant that the caller cannot enter.
     """
     return _take_fast(body, admit, single=False) or _take_slow(body, admit)
 
 
-def take_items(items: list[Any], admit: Admit, read: Callable[[Any], Event]) -> Taken:
-    """The events that `read` makes of the items of a batch; errors as in `take_batch`."""
+def take_items(items: list[Any], admit: Admit, read: Callable[[Any], Event], home: str = "") -> Taken:
+    """The events that `read` makes of the items of a batch; errors as in `take_batch`, `home` as above."""
     limit = settings.MAX_BATCH_SIZE
     if not 1 <= len(items) <= limit:
         raise ValidationFailed.field("events", f"{len(items)} events were sent; send 1 to {limit}.")
     taken = Taken([], [], [], [])
     for index, item in enumerate(items):
-        _take_item(taken, index, item, admit, read)
+        _take_item(taken, index, item, admit, read, home)
     if not taken.events:
         refusal = taken.rejected[0].refusal
         if refusal is not None and all(item.refusal for item in taken.rejected):
@@ -157,12 +174,14 @@ def _take_slow(body: bytes, admit: Admit) -> Taken:
     return take_items(items, admit, read_event)
 
 
-def _take_item(taken: Taken, index: int, item: Any, admit: Admit, read: Callable[[Any], Event]) -> None:
+def _take_item(
+    taken: Taken, index: int, item: Any, admit: Admit, read: Callable[[Any], Event], home: str
+) -> None:
     try:
         event = read(item)
         tenant = _settle(event, admit)
     except Problem as problem:
-        taken.rejected.append(Rejected(index, str(problem), item))
+        taken.rejected.append(Rejected(index, str(problem), item, tenant=_tenant_of(item, admit, home)))
     except REFUSALS as refused:
         taken.rejected.append(Rejected(index, refused.message, item, refused))
     else:
@@ -171,10 +190,24 @@ def _take_item(taken: Taken, index: int, item: Any, admit: Admit, read: Callable
         taken.tenants.append(tenant)
 
 
-def _none_valid(rejected: list[Rejected]) -> ValidationFailed:
+def _tenant_of(item: Any, admit: Admit, home: str) -> Tenant | None:
+    """The tenant that a rejected event names rightly, as a field or as an attribute of a CloudEvent."""
+    if not isinstance(item, dict):
+        return None
+    data = item.get("data")
+    inside = data.get("tenant_id") if isinstance(data, dict) else None
+    name = item.get("tenant_id") or inside or item.get("tenantid") or home
+    try:
+        return admit(name) if name and isinstance(name, str) else None
+    except REFUSALS:
+        return None
+
+
+def _none_valid(rejected: list[Rejected]) -> NoneTaken:
     failed = [{"index": r.index, "error": r.error, "event_data": r.event_data} for r in rejected]
-    return ValidationFailed(
+    return NoneTaken(
         f"None of the {len(rejected)} events is valid; the first: {rejected[0].error}",
+        rejected,
         errors=[{"field": f"events[{r.index}]", "message": r.error} for r in rejected],
         extra={
             "success": False,

@@ -24,6 +24,11 @@ SECONDS: Final = Histogram("event_processing_duration_seconds", "One transaction
 TOKENS: Final = Counter("total_tokens_processed", "Tokens in stored llm_service events", ["tenant_id"])
 COST: Final = Counter("total_cost_usd", "Cost in USD that senders gave with stored events", ["tenant_id"])
 DEAD: Final = Counter("dead_letter_events_total", "Events set aside because the database refused them")
+DUPLICATES: Final = Counter("duplicate_events_total", "Events that came again", ["tenant_id"])
+CONFLICTS: Final = Counter(
+    "conflicting_events_total", "Events set aside because their id holds another content", ["tenant_id"]
+)
+REJECTED: Final = Counter("rejected_events_total", "Events rejected on arrival and kept aside", ["tenant_id"])
 FALLBACKS: Final = Counter("event_queue_fallbacks_total", "Requests stored directly because Redis was away")
 
 
@@ -44,14 +49,15 @@ def tenant_label(tenant_id: str) -> str:
 
 
 def observe_stored(lots: list[Lot], statuses: list[list[Status]]) -> None:
-    """Count the events of a commit that were new."""
+    """Count the events of a commit: those that were new, and how many were not."""
     events: Tally[tuple[str, str, str]] = Tally()
     tokens: Tally[str] = Tally()
     cost: Tally[str] = Tally()
     for lot, became in zip(lots, statuses, strict=True):
-        if Status.STORED not in became:
+        if not became:
             continue
         tenant = tenant_label(lot.tenant_id)
+        _count_others(tenant, became)
         for row, status in zip(lot.rows, became, strict=True):
             if status is not Status.STORED:
                 continue
@@ -66,6 +72,12 @@ def observe_stored(lots: list[Lot], statuses: list[list[Status]]) -> None:
         TOKENS.labels(tenant).inc(count)
     for tenant, amount in cost.items():
         COST.labels(tenant).inc(float(amount))
+
+
+def _count_others(tenant: str, became: list[Status]) -> None:
+    for counter, status in ((DUPLICATES, Status.DUPLICATE), (CONFLICTS, Status.CONFLICT)):
+        if count := became.count(status):
+            counter.labels(tenant).inc(count)
 
 
 def _bounded(tenant: str, row: Row) -> tuple[str, str, str]:

@@ -1,7 +1,9 @@
 """The Redis stream between the request and the ledger: a batch is one entry.
 
 An entry holds `t` (tenant id), `n` (how many events) and `e` (their JSON array); its id says when it
-was accepted. Entries are deleted once applied, so what the stream holds is what is still to do.
+was accepted. Events rejected on arrival, on their way to the dead letters, are an entry with `r` in
+place of `e`, and `i`, a name that they also have on the road without Redis. Entries are deleted once
+applied, so what the stream holds is what is still to do.
 """
 
 import uuid
@@ -67,6 +69,14 @@ def append(batches: Iterable[tuple[uuid.UUID, int, bytes]]) -> None:
     """
     stream = settings.EVENT_STREAM
     _appender.send([("XADD", stream, "*", "t", t.bytes, "n", n, "e", e) for t, n, e in batches])
+
+
+def append_rejected(batches: Iterable[tuple[str, uuid.UUID, int, bytes]]) -> None:
+    """Append (name, tenant id, count, payload) of rejected events, as `append` does."""
+    stream = settings.EVENT_STREAM
+    _appender.send(
+        [("XADD", stream, "*", "t", t.bytes, "n", n, "r", r, "i", name) for name, t, n, r in batches]
+    )
 
 
 def ensure_group() -> None:
@@ -141,6 +151,11 @@ def leave(consumer: str) -> None:
 def parse(entry_id: str, fields: dict[bytes, bytes]) -> Entry:
     """An entry from its raw fields; ValueError or KeyError when it is not one of ours."""
     return Entry(entry_id, uuid.UUID(bytes=fields[b"t"]), int(fields[b"n"]), fields[b"e"])
+
+
+def parse_rejected(fields: dict[bytes, bytes]) -> tuple[str, uuid.UUID, bytes]:
+    """Name, tenant id and payload of an entry of rejected events; ValueError or KeyError as `parse`."""
+    return fields[b"i"].decode(), uuid.UUID(bytes=fields[b"t"]), fields[b"r"]
 
 
 def state() -> QueueState | None:

@@ -20,7 +20,7 @@ import structlog
 from django.conf import settings
 from django.db import DatabaseError, connection
 
-from usage import filing, ledger, metrics, queue
+from usage import filing, ledger, metrics, queue, rejections
 
 log = structlog.get_logger(__name__)
 
@@ -128,6 +128,9 @@ def apply(entries: list[RawEntry]) -> None:
     lots = []
     for entry_id, fields in entries:
         try:
+            if b"r" in fields:
+                rejections.write(*queue.parse_rejected(fields))
+                continue
             entry = queue.parse(entry_id, fields)
             rows = ledger.read_rows(entry.payload)
             lots.append(ledger.Lot(str(entry.tenant_id), entry.accepted_at, rows, entry.id))
@@ -155,7 +158,7 @@ def set_entry_aside(entry: RawEntry, reason: str) -> None:
     """Keep a whole entry: event by event where it can be read, as it stands where it cannot."""
     entry_id, fields = entry
     tenant_id = str(uuid.UUID(bytes=fields[b"t"])) if len(fields.get(b"t", b"")) == 16 else None
-    payload = fields.get(b"e", b"")
+    payload = fields.get(b"e") or fields.get(b"r", b"")
     try:
         rows = ledger.read_rows(payload)
     except NOT_ENTRIES:

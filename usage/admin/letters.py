@@ -13,7 +13,7 @@ from usage.services.letters import dead_letters_replay
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(LedgerAdmin):
-    list_display = ("id", "tenant", "event_id", "status", "why", "created_at", "replayed_at")
+    list_display = ("id", "tenant", "event_id", "status", "why", "created_at", "closed_at")
     list_filter = ("status", ("created_at", admin.DateFieldListFilter), "tenant")
     search_fields = ("event_id__exact", "entry_id__exact", "reason")
     search_help_text = "A whole event id or entry id, or a word of the reason."

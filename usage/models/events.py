@@ -10,6 +10,7 @@ from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.models import TenantOwned, TenantQuerySet
 from accounts.wire import encode
+from usage.exact import canonical_document
 from usage.models.fields import ByteOrderedCharField, ExactJSONField
 
 
@@ -75,7 +76,7 @@ class Correction(TenantOwned):
     revision = models.PositiveSmallIntegerField()
     kind = models.CharField(max_length=16, choices=Kind.choices)
     reason = models.CharField(max_length=2000)
-    actor = models.CharField(max_length=255)
+    actor = models.CharField(max_length=320)
     created_at = models.DateTimeField(default=timezone.now)
     changes = ExactJSONField(default=dict, help_text="Field → [before, after].")
     signature = models.CharField(max_length=64)
@@ -99,7 +100,7 @@ class Correction(TenantOwned):
             self.reason,
             self.actor,
             self.created_at.isoformat(),
-            self.changes,
+            canonical_document(self.changes),
         ]
         return salted_hmac("usage.correction", encode(said), algorithm="sha256").hexdigest()
 

@@ -13,7 +13,7 @@ from accounts.models import Scope, Tenant
 from accounts.principals import Principal
 from accounts.redis_link import RedisAway
 from accounts.wire import encode
-from usage import filing, intake, ledger, metrics, queue
+from usage import filing, intake, ledger, metrics, queue, rejections
 from usage.ledger import Status
 
 QUEUED: Final = "queued"
@@ -27,10 +27,15 @@ def event_accept(*, by: Principal, body: bytes, take: TakeOne = intake.take_one)
     """Accept the one event of a request body, as `take` reads it; returns the contract's answer.
 
     Returned means kept: in Redis (`queued`) or in the ledger (`stored`, `duplicate`).
-    Errors: ValidationFailed, PermissionRefused; Conflict when the ledger is asked at once and holds another
-    event of this id; DatabaseError when nothing could keep it.
+    Errors: ValidationFailed, and the event is kept aside when it names its tenant rightly; PermissionRefused;
+    Conflict when the ledger is asked at once and holds another event of this id; DatabaseError when nothing
+    could keep it.
     """
-    event, tenant = take(body, _gate(by))
+    try:
+        event, tenant = take(body, _gate(by))
+    except intake.NoneTaken as refused:
+        rejections.keep(refused.rejected)
+        raise
     status = _keep([(tenant, [event])]).get(id(event), QUEUED)
     if status == Status.CONFLICT:
         raise Conflict(ledger.CONFLICT)
@@ -42,9 +47,15 @@ def event_accept(*, by: Principal, body: bytes, take: TakeOne = intake.take_one)
 
 def batch_accept(*, by: Principal, body: bytes, take: TakeBatch = intake.take_batch) -> dict[str, Any]:
     """Accept the events of a request body, as `take` reads it; a bad one never takes a good one down."""
-    taken = take(body, _gate(by))
+    try:
+        taken = take(body, _gate(by))
+    except intake.NoneTaken as refused:
+        rejections.keep(refused.rejected)
+        raise
     groups = list(intake.by_tenant(taken))
     became = _keep(groups) if groups else {}
+    if taken.rejected:
+        rejections.keep(taken.rejected)
     for tenant, events in groups:
         metrics.BATCHES.labels(tenant.slug).inc(len(events))
     failed = [{"index": r.index, "error": r.error, "event_data": r.event_data} for r in taken.rejected]

@@ -46,22 +46,22 @@ def test_a_letter_is_stored_once_and_audited(acme: Tenant, by: Principal) -> Non
     other = letter(acme, row("c"))
     assert replay(by, dead) == 1
     assert (stored(), dead.status, dead.reason) == (["a", "b"], "replayed", "The first reason.")
-    assert dead.replayed_at is not None
+    assert dead.closed_at is not None
     event = UsageEvent.objects.for_tenant(acme).get(event_id="a")
-    assert (event.metrics, event.received_at) == ({"n": 1}, dead.created_at)
+    assert (event.metrics, event.received_at) == ({"n": 1}, dead.closed_at)
     (entry,) = AuditEntry.objects.all()
     assert (entry.action, entry.actor, entry.tenant) == ("dead_letter.replayed", by.actor, acme)
     assert (entry.object_type, entry.object_id) == ("usage.deadletter", str(dead.pk))
     other.refresh_from_db()
-    assert (other.status, other.replayed_at) == ("dead", None)
+    assert (other.status, other.closed_at) == ("dead", None)
 
 
 def test_a_second_replay_does_nothing(acme: Tenant, by: Principal) -> None:
     dead = letter(acme, row("a"))
     replay(by, dead)
-    first = dead.replayed_at
+    first = dead.closed_at
     assert replay(by, dead) == 0
-    assert (stored(), dead.status, dead.replayed_at) == (["a"], "replayed", first)
+    assert (stored(), dead.status, dead.closed_at) == (["a"], "replayed", first)
     assert AuditEntry.objects.count() == 1
 
 
@@ -85,7 +85,7 @@ def test_an_event_that_came_again_meanwhile_is_not_stored_twice(acme: Tenant, by
 def test_a_payload_that_is_no_list_of_events(acme: Tenant, by: Principal, payload: str, reason: str) -> None:
     dead = letter(acme, payload=payload)
     assert replay(by, dead) == 0
-    assert (dead.status, dead.replayed_at, stored()) == ("dead", None, [])
+    assert (dead.status, dead.closed_at, stored()) == ("dead", None, [])
     assert reason in dead.reason
     assert not AuditEntry.objects.exists()
 
@@ -99,7 +99,7 @@ def test_a_letter_of_nobody(acme: Tenant, by: Principal) -> None:
 def test_an_event_that_is_refused_again_keeps_its_place(acme: Tenant, by: Principal) -> None:
     dead, good = letter(acme, row("a"), POISON), letter(acme, row("b"))
     assert replay(by, dead, good) == 1
-    assert (dead.status, dead.replayed_at, good.status) == ("dead", None, "replayed")
+    assert (dead.status, dead.closed_at, good.status) == ("dead", None, "replayed")
     assert dead.reason != "The first reason."
     assert "no such day" in dead.reason
     assert stored() == ["b"]  # a letter goes whole or not at all
@@ -123,6 +123,6 @@ def test_what_postgresql_refused_once_it_refuses_again(
 ) -> None:
     dead = letter(acme, row("a"), row("bad", **bad))
     assert replay(by, dead) == 0
-    assert (dead.status, dead.replayed_at, stored()) == ("dead", None, [])
+    assert (dead.status, dead.closed_at, stored()) == ("dead", None, [])
     assert dead.reason != "The first reason."
     assert not AuditEntry.objects.exists()
