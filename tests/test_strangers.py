@@ -14,7 +14,7 @@ from accounts.models import ApiKey, AuditEntry, Delivery, Membership, Tenant, Us
 from accounts.principals import SYSTEM
 from accounts.services.logs import record
 from tests.builders import make_key, make_tenant, make_user
-from usage.models import Meter, PriceRule, Statement, UsageEvent
+from usage.models import DeadLetter, Meter, PriceRule, Statement, UsageEvent
 from usage.tests.bills import close, make_rule
 
 MARK: Final = "acme-secret"
@@ -59,6 +59,9 @@ def secrets(db: None) -> dict[str, str]:
         tenant=tenant, kind="webhook", webhook=webhook, target=webhook.url, event_type="x.y", state="failed"
     )
     meter = Meter.objects.create(tenant=tenant, slug=f"{MARK}-meter", name=f"{MARK}-meter", unit=MARK)
+    letter = DeadLetter.objects.create(
+        tenant=tenant, entry_id="1-1", event_id=f"{MARK}-dead", payload=MARK, reason=MARK
+    )
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     return {
@@ -72,6 +75,7 @@ def secrets(db: None) -> dict[str, str]:
         "{delivery_id}": str(delivery.pk),
         "/meters/{slug}": str(meter.slug),
         "{event_id}": str(event.event_id),
+        "/dead-letters/{id}": str(letter.pk),
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
     }
@@ -99,6 +103,7 @@ def state() -> list[Any]:
         list(Meter.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
+        list(DeadLetter.objects.for_tenant(acme.get()).values()),
         AuditEntry.objects.filter(tenant=acme.get()).count(),
     ]
 

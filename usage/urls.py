@@ -3,6 +3,7 @@ from django.urls.converters import StringConverter
 from rest_framework.routers import SimpleRouter
 
 from usage.api import events, exports, ingest
+from usage.api.letters import DeadLetterViewSet
 from usage.api.meters import MeterViewSet
 from usage.api.prices import PriceRuleViewSet
 from usage.api.statements import StatementViewSet
@@ -11,6 +12,7 @@ router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("price-rules", PriceRuleViewSet, basename="price-rule")
 router.register("statements", StatementViewSet, basename="statement")
 router.register("meters", MeterViewSet, basename="meter")
+router.register("dead-letters", DeadLetterViewSet, basename="dead-letter")
 
 
 class EventId(StringConverter):

@@ -49,6 +49,11 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "SystemStatusEnum": ["healthy", "degraded", "unhealthy"],
         "ComponentStatusEnum": ["healthy", "degraded", "unhealthy", "disabled"],
         "EventStatusEnum": ["queued", "stored", "duplicate"],
+        "DispositionEnum": ["pending", "stored", "rejected"],
+        "ReplayStatusEnum": ["stored", "duplicate"],
+        "DeadLetterStatusEnum": "usage.models.DeadLetter.Status",
+        "DeadLetterKindEnum": "usage.models.DeadLetter.Kind",
+        "CorrectionKindEnum": "usage.models.Correction.Kind",
     },
 }
 

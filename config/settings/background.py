@@ -70,6 +70,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 10.0,
         "options": {"expires": 10},
     },
+    "usage-prune-letters": {"task": "usage.prune_letters", "schedule": 600.0},
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
 

@@ -8,6 +8,7 @@ import pytest
 from django.conf import settings
 from django.db import DatabaseError
 from prometheus_client import REGISTRY
+from rest_framework.test import APIClient
 
 from accounts.models import Tenant
 from accounts.redis_link import RedisAway
@@ -96,6 +97,29 @@ def test_the_stranger_of_a_batch_is_not_kept_with_the_others(post: Post, ingest:
     answer = post(ingest, batch(event(), foreign, NO_USER), path=BATCH)
     assert (answer.status_code, answer.json()["failed_count"]) == (202, 2)
     assert [event_id for event_id, _, _ in letters()] == ["bad"]
+
+
+CLOUD: Final = {"specversion": "1.0", "id": "1", "source": "/s", "type": "compute"}
+
+
+@pytest.mark.parametrize("where", [{}, {"tenantid": "acme"}, {"data": {"tenant_id": "acme"}}])
+def test_a_cloud_event(post: Post, ingest: str, client_for: Callable[..., APIClient], where: Any) -> None:
+    bad = CLOUD | {"source": "no source"} | where
+    assert post(ingest, bad, content_type="application/cloudevents+json").status_code == 400
+    assert (
+        post(ingest, [bad], path=BATCH, content_type="application/cloudevents-batch+json").status_code == 400
+    )
+    data = where.get("data", {})
+    headers = {f"ce-{name}": value for name, value in bad.items() if name != "data"}
+    assert client_for(ingest).post("/api/v1/events", data, format="json", headers=headers).status_code == 400
+    assert [event_id for event_id, _, _ in letters()] == ["no source|1"] * 3
+
+
+def test_a_strangers_cloud_event_is_not_kept(post: Post, ingest: str, rival: Tenant) -> None:
+    for where in ({"tenantid": "rival"}, {"data": {"tenant_id": "rival"}}):
+        bad = CLOUD | {"source": "no source"} | where
+        assert post(ingest, bad, content_type="application/cloudevents+json").status_code == 400
+    assert letters() == []
 
 
 def test_only_so_much_of_an_event_is_kept(post: Post, ingest: str) -> None:

@@ -4,7 +4,7 @@ import usage.models.fields
 
 
 class Migration(migrations.Migration):
-    dependencies = [("usage", "0004_prices_and_statements")]
+    dependencies = [("usage", "0005_meters")]
 
     operations = [
         migrations.RenameField(model_name="deadletter", old_name="replayed_at", new_name="closed_at"),
