@@ -21,6 +21,7 @@ from usage.sql import (
     Latest,
     PropertyText,
 )
+from usage.tally import Tally
 
 A = Meter.Aggregation
 PER_EVENT: Final = "1"
@@ -66,6 +67,24 @@ class Measure:
     def result(self, row: dict[str, Any]) -> Decimal:
         figure = Decimal(row["figure"])
         return quotient(figure, Decimal(row["n"])) if self.aggregation == A.AVG else figure
+
+    @property
+    def in_rollups(self) -> bool:
+        """Whether sums by hour and day, with the least and greatest of each metric, give the figure."""
+        if self.value is None:
+            return True
+        metric = self.value[0] == "metrics" and len(self.value) == 2
+        return metric and self.aggregation in {A.COUNT, A.SUM, A.AVG, A.MIN, A.MAX}
+
+    def of_tally(self, tally: Tally) -> Decimal | None:
+        """The figure of events that were summed up; None when none of them has the value."""
+        if self.value is None:
+            return Decimal(tally.count)
+        of = tally.metrics.get(self.value[1])
+        if of is None:
+            return None
+        figures = {A.COUNT: Decimal(of.n), A.SUM: of.sum, A.MIN: of.min, A.MAX: of.max}
+        return quotient(of.sum, Decimal(of.n)) if self.aggregation == A.AVG else figures[A(self.aggregation)]
 
 
 _PLAIN: Final[dict[str, Any]] = {A.SUM: ExactSum, A.MIN: ExactMin, A.MAX: ExactMax, A.LATEST: Latest}

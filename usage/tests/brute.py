@@ -11,7 +11,6 @@ from typing import Any
 from usage.exact import nearest_rank, number_of, quotient, text_of
 from usage.filters import filter_predicate, read_filter, value_in
 from usage.models import Meter, UsageEvent
-from usage.queries.calendar import window_edges
 from usage.queries.meters import Question
 
 Group = tuple[str | None, ...]
@@ -21,9 +20,7 @@ Figures = dict[tuple[datetime, Group], Decimal]
 
 def figures(asked: Meter, question: Question, events: Iterable[UsageEvent]) -> Figures:
     """By the begin of the window and the group."""
-    edges = [question.start, question.end]
-    if question.window != "none":
-        edges = window_edges(question.start, question.end, question.window, question.zone)
+    edges = question.edges()
     made = {}
     for group, steps in grouped(asked, question, events).items():
         for start, end in pairwise(edges):

@@ -16,8 +16,11 @@ from tests.builders import make_tenant
 from usage.filters import read_filter
 from usage.models import Meter, UsageEvent
 from usage.queries import integrals, meters
-from usage.queries.meters import Question, meter_query
+from usage.queries.measures import measure_of
+from usage.queries.meters import Question, meter_query, raw_figures
+from usage.rollups import recompute_all
 from usage.tests import brute
+from usage.tests.sums import mark
 
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR: Final = timedelta(hours=1)
@@ -27,10 +30,13 @@ DAY: Final = Question(NOON, NOON + 24 * HOUR)
 def make(tenant: Tenant, *rows: dict[str, Any]) -> list[UsageEvent]:
     fixed = {"user_id": "anna", "service_type": "compute", "service_provider": "aws", "event_type": "hours"}
     start = UsageEvent.objects.count()
-    return UsageEvent.objects.bulk_create(
+    events = [
         UsageEvent(tenant=tenant, **{**fixed, "event_id": f"e{start + number}", "timestamp": NOON, **row})
         for number, row in enumerate(rows)
-    )
+    ]
+    for event in events:
+        mark(tenant, event.timestamp)
+    return UsageEvent.objects.bulk_create(events)
 
 
 def meter(tenant: Tenant, aggregation: str, value: str = "metrics.n", **fields: Any) -> Meter:
@@ -153,6 +159,27 @@ def test_the_answer_is_bounded(acme: Tenant, monkeypatch: pytest.MonkeyPatch) ->
         meter_query(meter=meter(acme, "time_weighted"), question=DAY)
 
 
+@pytest.mark.parametrize(
+    ("aggregation", "value", "words", "group_by", "source"),
+    [
+        ("sum", "metrics.n", 'model = "x" and user_id ^= "a"', [("user_id",), ("model",)], "rollup"),
+        ("avg", "metrics.n", "", [], "rollup"),
+        ("count", "1", "", [("service_type",)], "rollup"),
+        ("count", "metadata.k", "", [], "raw"),
+        ("sum", "metrics.n.deep", "", [], "raw"),
+        ("unique", "metrics.n", "", [], "raw"),
+        ("sum", "metrics.n", 'metadata.model = "x"', [], "raw"),
+        ("sum", "metrics.n", "", [("metadata", "model")], "raw"),
+        ("sum", "metrics.n", "", [("event_id",)], "raw"),
+    ],
+)
+def test_the_rollups_serve_where_they_know_enough(
+    acme: Tenant, aggregation: str, value: str, words: str, group_by: Any, source: str
+) -> None:
+    question = Question(DAY.start, DAY.end, group_by=tuple(group_by), filter=read_filter(words))
+    assert meter_query(meter=meter(acme, aggregation, value), question=question).source == source
+
+
 def test_a_meter_that_is_off_says_so(acme: Tenant) -> None:
     with pytest.raises(Conflict, match="switched off"):
         meter_query(meter=meter(acme, "count", "1", is_active=False), question=DAY)
@@ -198,20 +225,34 @@ class TestEveryFigure(TestCase):
         st.lists(events, max_size=25),
         questions,
         st.lists(definitions, min_size=2, max_size=5),
-        st.sampled_from(["", 'user_id != "b"', "exists metadata.k"]),
+        st.sampled_from(["", 'user_id != "b"', "exists model", "exists metadata.k"]),
         st.decimals(Decimal("0.001"), 100, places=3),
+        st.integers(0, 25),
     )
-    def test_equals_brute_force(
-        self, rows: list[dict[str, Any]], question: Question, asked: list[Any], words: str, share: Decimal
+    def test_equals_brute_force_by_either_road(
+        self,
+        rows: list[dict[str, Any]],
+        question: Question,
+        asked: list[Any],
+        words: str,
+        share: Decimal,
+        summed: int,
     ) -> None:
         tenant = make_tenant("acme")
-        made = make(tenant, *rows)
+        made = make(tenant, *rows[:summed])
+        for _ in recompute_all():
+            pass
+        made += make(tenant, *rows[summed:])
         make(make_tenant("rival"), *rows)
         for aggregation, value in asked:
             percentile = share if aggregation == "percentile" else None
             one = meter(tenant, aggregation, value, filter=words, percentile=percentile)
             expected = brute.figures(one, question, made)
             found = meter_query(meter=one, question=question).rows
+            edges = question.edges()
+            raw = raw_figures(one, measure_of(one), question, edges)
+            by_events = {(edges[place - 1], group): value for (place, group), value in raw.items() if value}
+            assert by_events == {key: value for key, value in expected.items() if value}
             if expected:
                 assert {(row.start, row.group): row.value for row in found} == expected, (aggregation, value)
             else:

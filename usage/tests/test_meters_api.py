@@ -11,6 +11,7 @@ from rest_framework.test import APIClient
 
 from accounts.models import ActivityEntry, AuditEntry, Tenant, User
 from usage.models import Meter, UsageEvent
+from usage.tests.sums import mark
 
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 TOKENS: Final = {
@@ -24,9 +25,10 @@ Key = Callable[..., str]
 def make(tenant: Tenant, *rows: dict[str, Any]) -> None:
     fixed = {"user_id": "anna", "service_type": "llm_service", "service_provider": "x", "event_type": "y"}
     for number, row in enumerate(rows):
-        UsageEvent.objects.create(
+        event = UsageEvent.objects.create(
             tenant=tenant, **{**fixed, "event_id": f"e{number}", "timestamp": NOON, **row}
         )
+        mark(tenant, event.timestamp)
 
 
 @pytest.fixture
