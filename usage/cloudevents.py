@@ -224,6 +224,8 @@ def _from_headers(named: Mapping[str, str], content_type: str) -> dict[str, Any]
 def _header_text(name: str, value: str) -> str:
     """A header's value with quotes undone and percent-encoding decoded once, strictly."""
     text = value.strip(" \t")
+    if not text:  # granian hands over a value that is no ASCII as an empty one
+        raise Problem(name, "it is empty, or holds what is not visible ASCII and not percent-encoded")
     if text.startswith('"'):
         quoted = _QUOTED.fullmatch(text)
         if quoted is None:

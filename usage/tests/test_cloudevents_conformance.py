@@ -345,6 +345,7 @@ BINARY: Final[dict[str, tuple[dict[str, str], str]]] = {
     "data as a header": ({"HTTP_CE_DATA": "{}"}, "data"),
     "a hyphen": ({"HTTP_CE_MY_EXT": "1"}, "my-ext"),
     "another version": ({"HTTP_CE_SPECVERSION": "0.3"}, "specversion"),
+    "an empty extension": ({"HTTP_CE_EXT": ""}, "ext"),
     "a bad source": ({"HTTP_CE_SOURCE": "%20"}, "source"),
 }
 
