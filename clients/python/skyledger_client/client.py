@@ -180,7 +180,7 @@ class Client:
             receipts += done
             failures += failed
         if failures:
-            raise DeliveryFailed(failures)
+            raise DeliveryFailed(failures, receipts)
         return receipts
 
     def usage(self, **filters: Unpack[UsageFilters]) -> Iterator[dict[str, Any]]:

@@ -4,13 +4,15 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from skyledger_client.errors import ApiError, Failure, RateLimited, Unavailable
+from skyledger_client.errors import ApiError, Failure
 from skyledger_client.events import Prepared
 from skyledger_client.transport import Transport
 
 KEPT: Final = frozenset({"queued", "stored", "duplicate"})
 # The batch as a whole was refused: perhaps for one event alone, or for its size.
 WORTH_SPLITTING: Final = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+# What it says of an event, and not of the key, the address or the moment.
+ABOUT_THE_EVENT: Final = WORTH_SPLITTING | {HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY}
 
 Ends = tuple[list[dict[str, Any]], list[Failure]]
 
@@ -28,7 +30,7 @@ def deliver(transport: Transport, events: Sequence[Prepared]) -> Ends:
             return _ends(events, error.body)
         if error.status in WORTH_SPLITTING and len(events) > 1:
             return _halves(transport, events)
-        refused = not isinstance(error, Unavailable | RateLimited)
+        refused = error.status in ABOUT_THE_EVENT
         return [], [Failure(event.event, error.message, refused) for event in events]
 
 

@@ -65,10 +65,11 @@ class Failure:
 
 
 class DeliveryFailed(SkyledgerError):
-    """Some events did not get through; all others did."""
+    """Some events did not get through; all others did: `receipts` are those of the same `send_batch`."""
 
-    def __init__(self, failures: Sequence[Failure]) -> None:
+    def __init__(self, failures: Sequence[Failure], receipts: Sequence[dict[str, Any]] = ()) -> None:
         self.failures = list(failures)
+        self.receipts = list(receipts)
         first = self.failures[0]
         super().__init__(
             f"{len(self.failures)} events did not get through;"
