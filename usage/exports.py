@@ -8,7 +8,6 @@ import contextlib
 import csv
 import io
 import itertools
-import re
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,19 +18,15 @@ from typing import Any, Final, NamedTuple
 from django.db import connection, transaction
 from django.db.models import QuerySet
 from openpyxl import Workbook
-from openpyxl.cell import WriteOnlyCell
 
 from accounts.errors import ValidationFailed
 from accounts.wire import encode
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
+from usage.sheets import csv_cell, xlsx_cell
 
 FETCHED: Final = 2000
 XLSX_MAX_EVENTS: Final = 1_048_575  # and the header
-XLSX_MAX_TEXT: Final = 32_767
-XLSX_MAX_DIGITS: Final = 15  # a spreadsheet's number is a binary fraction; a longer decimal stays a text
-# What XML cannot hold, and what would be read as an escape of it.
-XLSX_ESCAPED: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 CSV_PART: Final = 64 * 1024
 PARQUET_GROUP: Final = 10_000
 
@@ -104,7 +99,7 @@ def csv_parts(events: Events, slug: str) -> Parts:
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
         for row in _records(events, slug):
-            writer.writerow([_csv_cell(name, value) for name, value in zip(COLUMNS, row, strict=True)])
+            writer.writerow([csv_cell(_cell(name, value)) for name, value in zip(COLUMNS, row, strict=True)])
             if text.tell() >= CSV_PART:
                 yield _taken(text).encode()
         yield _taken(text).encode()
@@ -125,7 +120,7 @@ def xlsx_parts(events: Events, slug: str) -> Parts:
         for number, row in enumerate(_records(events, slug), start=1):
             if number > XLSX_MAX_EVENTS:  # on SQLite more may have come since they were counted
                 raise _too_many()
-            sheet.append([_xlsx_cell(sheet, name, v) for name, v in zip(COLUMNS, row, strict=True)])
+            sheet.append([xlsx_cell(sheet, _cell(name, v)) for name, v in zip(COLUMNS, row, strict=True)])
         book.save(file)
     return _read(file)
 
@@ -173,35 +168,13 @@ def _records(events: Events, slug: str) -> Iterator[Record]:
     return (record(event, slug) for event in ordered.iterator(chunk_size=FETCHED))
 
 
-def _csv_cell(name: str, value: Any) -> Any:
-    """A text that a spreadsheet would run as a formula gets an apostrophe, as does one that has one."""
+def _cell(name: str, value: Any) -> Any:
+    """A value of a record as one of a table."""
     if isinstance(value, datetime):
         return moment(value)
     if isinstance(value, list):
         return encode(value).decode()
-    if isinstance(value, str) and name != "total_cost" and value.startswith(tuple("=+-@\t\r\n'")):
-        return f"'{value}"
-    return value
-
-
-def _xlsx_cell(sheet: Any, name: str, value: Any) -> Any:
-    if name == "total_cost" and value is not None:
-        cost = Decimal(value)
-        return cost if len(cost.as_tuple().digits) <= XLSX_MAX_DIGITS else value
-    if isinstance(value, datetime):
-        return moment(value)
-    if not value:
-        return None
-    text = encode(value).decode() if isinstance(value, list) else value
-    text = XLSX_ESCAPED.sub(lambda found: f"_x{ord(found[0]):04X}_", text)
-    if len(text) > XLSX_MAX_TEXT:
-        text = f"{len(text)} characters, more than a cell holds: see the CSV or Parquet export"
-    if not text.startswith(("=", "#")):
-        return text
-    cell = WriteOnlyCell(sheet)
-    cell.value = text
-    cell.data_type = "s"  # neither a formula nor an error
-    return cell
+    return Decimal(value) if name == "total_cost" and value is not None else value
 
 
 def moment(value: datetime) -> str:

@@ -1,28 +1,29 @@
-"""Small tables as CSV and XLSX files, whole in memory. A text never becomes a formula, a number is exact."""
+"""Cells of CSV and XLSX files, and small tables of them. No text becomes a formula, numbers are exact."""
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
 Cell = str | int | Decimal | None
-XLSX_DIGITS: Final = 15  # what a spreadsheet's number holds; a longer one stays text
-XLSX_TEXT: Final = 32_767
-RISKY: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
+RISKY: Final = tuple("=+-@\t\r\n'")
+XLSX_MAX_TEXT: Final = 32_767
+XLSX_MAX_DIGITS: Final = 15  # a spreadsheet's number is a binary fraction; a longer decimal stays a text
+# What XML cannot hold, and what would be read as an escape of it.
+XLSX_ESCAPED: Final = re.compile("[\x00-\x08\x0b-\x1f\ufffe\uffff]|_(?=x[0-9A-Fa-f]{4}_)")
 
 
 def csv_file(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
-    """A text that a spreadsheet would run as a formula gets an apostrophe before it."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
     for row in rows:
-        writer.writerow([_csv_cell(value) for value in row])
+        writer.writerow([csv_cell(value) for value in row])
     return text.getvalue().encode()
 
 
@@ -31,26 +32,31 @@ def xlsx_file(title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]])
     sheet = book.create_sheet(title)
     sheet.append(header)
     for row in rows:
-        sheet.append([_xlsx_cell(sheet, value) for value in row])
+        sheet.append([xlsx_cell(sheet, value) for value in row])
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()
 
 
-def _csv_cell(value: Cell) -> Any:
+def csv_cell(value: Cell) -> Any:
+    """A text that a spreadsheet would run as a formula gets an apostrophe, as does one that has one."""
     if isinstance(value, Decimal):
         return format(value, "f")
     return f"'{value}" if isinstance(value, str) and value.startswith(RISKY) else value
 
 
-def _xlsx_cell(sheet: Any, value: Cell) -> Any:
+def xlsx_cell(sheet: Any, value: Cell) -> Any:
     if isinstance(value, Decimal):
-        if len(value.as_tuple().digits) <= XLSX_DIGITS:
-            return value
-        value = format(value, "f")
+        exact = len(value.as_tuple().digits) <= XLSX_MAX_DIGITS
+        return value if exact else format(value, "f")
     if not isinstance(value, str):
         return value
+    text = XLSX_ESCAPED.sub(lambda found: f"_x{ord(found[0]):04X}_", value)
+    if len(text) > XLSX_MAX_TEXT:
+        text = f"{len(text)} characters, more than a cell holds: see the CSV or Parquet export"
+    if not text.startswith(("=", "#")):
+        return text or None
     cell = WriteOnlyCell(sheet)
-    cell.value = ILLEGAL_CHARACTERS_RE.sub("\ufffd", value)[:XLSX_TEXT]
+    cell.value = text
     cell.data_type = "s"  # neither a formula nor an error
     return cell
