@@ -6,7 +6,8 @@ from typing import Any, Final
 
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
-from usage.models import PriceRule, Statement, UsageEvent
+from usage.models import DirtyHour, PriceRule, Statement, UsageEvent
+from usage.queries.cover import HOUR, floor
 from usage.services.prices import price_rule_create
 from usage.services.statements import statement_close
 
@@ -27,7 +28,9 @@ def make_usage(tenant: Tenant, event_id: str, tokens: Any = None, **fields: Any)
         "metadata": {"model": "gpt-4"},
         "metrics": {} if tokens is None else {"tokens": tokens},
     }
-    return UsageEvent.objects.create(tenant=tenant, event_id=event_id, **{**values, **fields})
+    event = UsageEvent.objects.create(tenant=tenant, event_id=event_id, **{**values, **fields})
+    DirtyHour.objects.create(tenant=tenant, hour=floor(event.timestamp, HOUR))
+    return event
 
 
 def make_rule(tenant: Tenant, **fields: Any) -> PriceRule:

@@ -13,6 +13,7 @@ from accounts.models import ActivityEntry, AuditEntry, Tenant
 from accounts.principals import SYSTEM
 from usage.models import Adjustment, Statement, StatementLine, UsageEvent
 from usage.queries.statements import lines_of, month_bill, month_bounds, statement_problems
+from usage.rollups import recompute_all
 from usage.services import statements
 from usage.services.prices import price_rule_delete, price_rule_update
 from usage.services.statements import statement_adjust
@@ -162,6 +163,27 @@ def test_what_did_we_know_on_that_day(acme: Tenant) -> None:
         for moment in (ACCEPTED - timedelta(days=1), ACCEPTED, LATE, LATE + timedelta(days=1), None)
     }
     assert list(known.values()) == [None, "3.00", "4.00", "3.50", "3.50"]
+
+
+def test_the_rollups_and_the_events_make_the_same_bill(acme: Tenant) -> None:
+    Tenant.objects.filter(pk=acme.pk).update(timezone="Asia/Kolkata")  # months begin inside an hour of UTC
+    acme.refresh_from_db()
+    change = NOON + timedelta(hours=1)
+    tiers = [{"up_to": 7, "rate": "1.1"}, {"rate": "0.7"}]
+    make_rule(acme, scheme="graduated", tiers=tiers, valid_until=change)
+    make_rule(acme, tiers=[{"rate": "0.3"}], valid_from=change)
+    start, end = month_bounds(acme, MARCH)
+    for number, moment in enumerate((start, NOON, change, end - timedelta(microseconds=1), end)):
+        billed = {"total_cost": Decimal("0.1"), "currency": "EUR" if number % 2 else "USD"}
+        tokens = Decimal("3.3") * number
+        make_usage(acme, f"e-{number}", tokens, timestamp=moment, billing_info=billed)
+        make_usage(acme, f"f-{number}", timestamp=moment, service_type="compute", billing_info=billed)
+    by_marks = month_bill(tenant=acme, month=MARCH)
+    assert list(recompute_all())
+    by_rollups = month_bill(tenant=acme, month=MARCH)
+    by_events = month_bill(tenant=acme, month=MARCH, as_of=datetime.now(UTC))
+    assert by_marks.lines == by_rollups.lines == by_events.lines
+    assert by_events.totals == {"EUR": "0.20", "USD": "8.78"}
 
 
 @pytest.mark.parametrize(
