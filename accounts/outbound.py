@@ -25,10 +25,11 @@ CONNECT_SECONDS: Final = 3.0
 TOTAL_SECONDS: Final = 10.0
 ANSWER_BYTES: Final = 16 * 1024
 PORTS: Final = frozenset({443, 8443})
-# "Global" for Python, and yet ways back into a private network: NAT64, 6to4 and its relays, site-local.
+# "Global" for Python, and yet perhaps ways back into a private network: IPv4-compatible, NAT64, 6to4 and its
+# relays, site-local.
 DENIED: Final = tuple(
     ipaddress.ip_network(text)
-    for text in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fec0::/10", "192.88.99.0/24")
+    for text in ("::/96", "64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "fec0::/10", "192.88.99.0/24")
 )
 
 

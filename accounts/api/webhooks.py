@@ -62,8 +62,8 @@ class WebhookResponse(serializers.ModelSerializer[Webhook]):
     class Meta:
         model = Webhook
         fields: tuple[str, ...] = (
-            "id", "url", "events", "description", "is_active", "failures", "previous_secret_until",
-            "created_at", "updated_at",
+            "id", "url", "events", "description", "is_active", "failures", "resting_until",
+            "previous_secret_until", "created_at", "updated_at",
         )  # fmt: skip
 
 

@@ -44,8 +44,9 @@ class Webhook(TenantOwned):
     previous_secret = models.TextField(blank=True, editable=False)
     previous_secret_until = models.DateTimeField(null=True, editable=False)
     failures = models.PositiveIntegerField(
-        default=0, editable=False, help_text="Messages given up since one last arrived."
+        default=0, editable=False, help_text="Failed attempts since a message last arrived."
     )
+    resting_until = models.DateTimeField(null=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     updated_at = models.DateTimeField(auto_now=True)
 

@@ -33,9 +33,11 @@ BACKOFF: Final = (5, 30, 120, 600, 1800, 3600, 7200, 14_400, 28_800, 28_800)
 JITTER: Final = 0.2
 # A sender that has said nothing for so long is dead; longer than any attempt takes.
 LEASE_SECONDS: Final = 120
-SWEEP_SECONDS: Final = 20.0
-# Messages given up, one after the other, until a webhook is paused: it has been away for a day.
-PAUSE_AFTER: Final = 10
+SWEEP_SECONDS: Final = 8.0
+# A webhook that fails is left alone for 2 s, then 4 s and so on, so that it holds nobody else's messages up.
+LONGEST_REST: Final = 600
+# Failed attempts in a row, spread by those rests over about a day, until a webhook is paused.
+PAUSE_AFTER: Final = 150
 GONE: Final = 410
 State = Delivery.State
 
@@ -69,25 +71,21 @@ def deliver(*, delivery_id: UUID) -> bool | None:
 
 
 def deliveries_sweep() -> int:
-    """Attempt what is due, longest due first, for SWEEP_SECONDS; a webhook that fails gets no second one.
-
-    How many attempts were made.
-    """
+    """Attempt what is due, longest due first, for SWEEP_SECONDS; how many attempts that were."""
     deadline = time.monotonic() + SWEEP_SECONDS
-    tried: set[UUID] = set()
-    failing: set[UUID] = set()
+    attempts = 0
     while time.monotonic() < deadline:
-        due = _due().exclude(pk__in=tried).exclude(webhook__in=failing).order_by("next_attempt_at").first()
+        due = _due().order_by("next_attempt_at").values_list("pk", flat=True).first()
         if due is None:
             break
-        tried.add(due.pk)
-        if deliver(delivery_id=due.pk) is False and due.webhook_id:
-            failing.add(due.webhook_id)
-    return len(tried)
+        attempts += deliver(delivery_id=due) is not None
+    return attempts
 
 
 def _due() -> Any:
-    return Delivery.objects.filter(state=State.PENDING, next_attempt_at__lte=timezone.now())
+    now = timezone.now()
+    due = Delivery.objects.filter(state=State.PENDING, next_attempt_at__lte=now)
+    return due.exclude(webhook__resting_until__gt=now)
 
 
 def _claim(delivery_id: UUID) -> Delivery | None:
@@ -161,33 +159,49 @@ def _delivered(delivery: Delivery, outcome: Outcome) -> None:
     pending.update(
         state=State.DELIVERED, delivered_at=timezone.now(), last_status=outcome.status, last_error=""
     )
-    if delivery.webhook is not None and delivery.webhook.failures:
-        Webhook.objects.filter(pk=delivery.webhook.pk).update(failures=0)
+    if delivery.webhook is not None:
+        failing = Webhook.objects.filter(pk=delivery.webhook.pk, failures__gt=0)
+        failing.update(failures=0, resting_until=None)
     DELIVERIES.labels(delivery.kind, "delivered").inc()
 
 
 def _put_off(delivery: Delivery, outcome: Outcome) -> None:
-    wait = max(BACKOFF[delivery.attempts - 1] * random.uniform(1 - JITTER, 1 + JITTER), outcome.retry_after)  # noqa: S311  (spreads load, guards nothing)
-    again = timezone.now() + timedelta(seconds=wait)
-    _mine(delivery).update(next_attempt_at=again, last_status=outcome.status, last_error=outcome.error)
+    spread = random.uniform(1 - JITTER, 1 + JITTER)  # noqa: S311  (it guards nothing)
+    wait = max(BACKOFF[delivery.attempts - 1] * spread, outcome.retry_after)
+    _missed(delivery, outcome, next_attempt_at=timezone.now() + timedelta(seconds=wait))
     DELIVERIES.labels(delivery.kind, "retried").inc()
 
 
-@transaction.atomic
 def _given_up(delivery: Delivery, outcome: Outcome) -> None:
-    ended = _mine(delivery).update(state=State.FAILED, last_status=outcome.status, last_error=outcome.error)
+    _missed(delivery, outcome, state=State.FAILED)
     DELIVERIES.labels(delivery.kind, "failed").inc()
-    if not ended or delivery.webhook is None:
+
+
+@transaction.atomic
+def _missed(delivery: Delivery, outcome: Outcome, **changes: Any) -> None:
+    """Note a failed attempt, on the message and on its webhook."""
+    said = {"last_status": outcome.status, "last_error": outcome.error}
+    if not _mine(delivery).update(**said, **changes) or delivery.webhook is None:
         return
     failing = Webhook.objects.filter(pk=delivery.webhook.pk, is_active=True)
     failing.update(failures=F("failures") + 1)
-    enough = failing if outcome.status == GONE else failing.filter(failures__gte=PAUSE_AFTER)
-    if enough.update(is_active=False):
+    failures = failing.values_list("failures", flat=True).first() or 0
+    if failures >= PAUSE_AFTER or outcome.status == GONE:
+        _pause(delivery.webhook, outcome)
+        return
+    rest = max(min(2**failures, LONGEST_REST), outcome.retry_after)
+    failing.update(resting_until=timezone.now() + timedelta(seconds=rest))
+
+
+def _pause(webhook: Webhook, outcome: Outcome) -> None:
+    """Send it nothing more; what waits for it is given up when it is due."""
+    active = Webhook.objects.filter(pk=webhook.pk, is_active=True)
+    if active.update(is_active=False, resting_until=None):
         deed(
             by=SYSTEM,
             action="webhook.paused",
-            tenant=delivery.webhook.tenant,
-            subject=delivery.webhook,
+            tenant=webhook.tenant,
+            subject=webhook,
             changes={"is_active": [True, False]},
             payload={"reason": outcome.error},
         )
@@ -201,7 +215,9 @@ def _mine(delivery: Delivery) -> Any:
 
 
 def _told(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"[:500]
+    """In one line, whatever the other side made of it: PostgreSQL keeps no NUL."""
+    text = f"{type(error).__name__}: {error}"[:500]
+    return "".join(c if c.isprintable() else " " for c in text)
 
 
 def _seconds(retry_after: str) -> float:

@@ -66,7 +66,7 @@ def webhook_update(*, by: Principal, webhook: Webhook, changes: dict[str, Any]) 
     for name, value in different.items():
         setattr(stored, name, value)
     if different.get("is_active"):
-        stored.failures = 0
+        stored.failures, stored.resting_until = 0, None
     stored.save()
     if "url" in different:
         stored.deliveries.filter(state=State.PENDING).update(target=stored.url)

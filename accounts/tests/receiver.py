@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import hmac
+import ssl
 import threading
 from collections import deque
-from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -29,10 +30,9 @@ class Message:
 class Receiver:
     """`answers` are given in turn, as (status, headers); with none left it says 204."""
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.got: list[Message] = []
         self.answers: deque[tuple[int, dict[str, str]]] = deque()
-        self.meanwhile: Callable[[], object] = lambda: None
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,22 +40,33 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.got.append(Message(self.path, headers, body))
-                receiver.meanwhile()
                 status, extra = receiver.answers.popleft() if receiver.answers else (204, {})
                 self.send_response(status)
                 for name, value in extra.items():
                     self.send_header(name, value)
                 self.end_headers()
 
+            def handle(self) -> None:
+                with suppress(OSError):  # a caller who does not like the certificate leaves
+                    super().handle()
+
             def log_message(self, format: str, *args: Any) -> None:
                 """The tests' output is not its log."""
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        if tls is not None:
+            self._server.socket = tls.wrap_socket(
+                self._server.socket, server_side=True, do_handshake_on_connect=False
+            )
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True)
 
     @property
+    def port(self) -> int:
+        return self._server.server_port
+
+    @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._server.server_port}/hook?a=b"
+        return f"http://127.0.0.1:{self.port}/hook?a=b"
 
     def __enter__(self) -> Self:
         self._thread.start()

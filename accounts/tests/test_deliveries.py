@@ -2,6 +2,7 @@
 
 import json
 import re
+import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -22,6 +23,7 @@ from accounts import outbound
 from accounts.models import ActivityEntry, AuditEntry, Delivery, Tenant, User, Webhook
 from accounts.principals import SYSTEM
 from accounts.queries import deliveries_due
+from accounts.redis_link import breaker
 from accounts.services import sending
 from accounts.services.deliveries import deliveries_prune, delivery_enqueue, notify
 from accounts.services.logs import record
@@ -227,7 +229,7 @@ def test_waits_grow_for_about_a_day_and_then_it_is_given_up(
     delivery = only()
     assert (delivery.state, delivery.attempts, delivery.last_status) == ("failed", 11, 404)
     assert sum(BACKOFF) == 85_355
-    assert Webhook.objects.get().failures == 1
+    assert Webhook.objects.get().failures == 11
     assert (counted("webhook", "retried"), counted("webhook", "failed")) == (10, 1)
     clock.shift(86_400)
     assert deliveries_sweep() == 0
@@ -238,7 +240,8 @@ def test_waits_are_spread(acme: Tenant, hook: Hook, receiver: Receiver) -> None:
         receiver.answers.append((500, {}))
         happen(acme)
     for delivery in Delivery.objects.all():
-        deliver(delivery_id=delivery.pk)
+        Webhook.objects.update(resting_until=None)
+        assert deliver(delivery_id=delivery.pk) is False
     before = datetime.now(UTC)
     waits = {(d.next_attempt_at - before).total_seconds() for d in Delivery.objects.all()}
     assert len({round(wait, 1) for wait in waits}) > 1
@@ -261,10 +264,9 @@ def test_a_private_address_is_refused(
     """Also when a name means one only now: it is looked up when it is called."""
     happen(acme)
     settings.WEBHOOK_ALLOW_PRIVATE = False
-    port = receiver.url.partition("127.0.0.1:")[2].partition("/")[0]
-    Delivery.objects.update(target=f"https://rebound.localhost:{port}/")
-    monkeypatch.setattr(outbound, "PORTS", {int(port)})
-    answer = [(2, 1, 6, "", ("127.0.0.1", int(port)))]
+    Delivery.objects.update(target=f"https://rebound.example.com:{receiver.port}/")
+    monkeypatch.setattr(outbound, "PORTS", {receiver.port})
+    answer = [(2, 1, 6, "", ("127.0.0.1", receiver.port))]
     monkeypatch.setattr("socket.getaddrinfo", lambda *args, **kwargs: answer)
     assert deliveries_sweep() == 1
     delivery = only()
@@ -276,12 +278,11 @@ def test_a_webhook_that_says_gone_is_paused(acme: Tenant, hook: Hook, receiver: 
     receiver.answers.append((410, {}))
     happen(acme)
     happen(acme)
-    assert deliveries_sweep() == 1
+    assert deliveries_sweep() == 2
     assert not Webhook.objects.get().is_active
     assert ActivityEntry.objects.filter(type="webhook.paused").count() == 1
     assert AuditEntry.objects.get(action="webhook.paused").changes == {"is_active": [True, False]}
-    assert deliveries_sweep() == 1  # the second is given up unsent
-    assert len(receiver.got) == 1
+    assert len(receiver.got) == 1  # the second was given up unsent
     errors = Delivery.objects.order_by("id").values_list("state", "last_error")
     assert list(errors) == [
         ("failed", "It answered 410."),
@@ -289,36 +290,92 @@ def test_a_webhook_that_says_gone_is_paused(acme: Tenant, hook: Hook, receiver: 
     ]
 
 
-def test_a_webhook_is_paused_after_many_messages_given_up(
-    acme: Tenant, hook: Hook, receiver: Receiver
-) -> None:
-    def fail(times: int) -> None:
-        for _ in range(times):
-            receiver.answers.append((500, {}))
-            happen(acme)
-            Delivery.objects.filter(state="pending").update(attempts=len(BACKOFF))
-            assert deliveries_sweep() == 1
-
-    fail(sending.PAUSE_AFTER - 1)
-    happen(acme)
-    deliveries_sweep()
-    assert Webhook.objects.get().failures == 0  # one arrived
-    fail(sending.PAUSE_AFTER - 1)
-    assert Webhook.objects.get().is_active
-    fail(1)
-    assert not Webhook.objects.get().is_active
-
-
-def test_a_failing_webhook_is_tried_once_a_sweep_and_holds_nobody_up(
-    acme: Tenant, rival: Tenant, hook: Hook, receiver: Receiver
+def test_a_failing_webhook_rests_and_holds_nobody_up(
+    acme: Tenant, rival: Tenant, hook: Hook, receiver: Receiver, clock: Any
 ) -> None:
     webhook_create(by=SYSTEM, tenant=rival, url=receiver.url.replace("hook", "good"), events=["test.done"])
     receiver.answers.append((500, {}))
-    for _ in range(3):
-        happen(acme)
+    for n in range(3):
+        happen(acme, n=n)
     happen(rival)
     assert deliveries_sweep() == 2
     assert [message.path for message in receiver.got] == ["/hook?a=b", "/good?a=b"]
+    happen(acme, n=3)
+    assert [deliver(delivery_id=row.pk) for row in Delivery.objects.filter(state="pending")] == [None] * 4
+    clock.shift(2)
+    receiver.answers.append((500, {}))
+    assert deliveries_sweep() == 1
+    assert Webhook.objects.for_tenant(acme).get().resting_until == START + timedelta(seconds=2 + 4)
+    clock.shift(4)
+    assert deliveries_sweep() == 3  # it answers again; the second message waits for its own time
+    webhook = Webhook.objects.for_tenant(acme).get()
+    assert (webhook.failures, webhook.resting_until) == (0, None)
+    clock.shift(1)
+    assert deliveries_sweep() == 1
+    assert not Delivery.objects.filter(state="pending").exists()
+
+
+def test_a_webhook_that_asks_for_rest_has_it(
+    acme: Tenant, hook: Hook, receiver: Receiver, clock: Any
+) -> None:
+    receiver.answers.append((429, {"Retry-After": "300"}))
+    happen(acme)
+    happen(acme)
+    assert deliveries_sweep() == 1
+    clock.shift(299)
+    assert deliveries_sweep() == 0
+    clock.shift(1)
+    assert deliveries_sweep() == 2
+
+
+def test_a_webhook_that_fails_for_a_day_is_paused(acme: Tenant, hook: Hook, receiver: Receiver) -> None:
+    rests = [min(2**n, sending.LONGEST_REST) for n in range(1, sending.PAUSE_AFTER)]
+    assert 23 * 3600 < sum(rests) < 25 * 3600
+    Webhook.objects.update(failures=sending.PAUSE_AFTER - 2)
+    for active in (True, False):
+        receiver.answers.append((500, {}))
+        happen(acme)
+        Webhook.objects.update(resting_until=None)
+        assert deliveries_sweep() == 1
+        assert Webhook.objects.get().is_active is active
+    assert ActivityEntry.objects.get(type="webhook.paused").payload["reason"] == "It answered 500."
+
+
+def test_an_answer_that_is_none(acme: Tenant, hook: Hook) -> None:
+    """PostgreSQL would not keep what it says."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def answer() -> None:
+            channel, _ = listener.accept()
+            with channel:
+                channel.recv(65_536)
+                channel.sendall(b"\0\xff no HTTP\r\n\r\n")
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        happen(acme)
+        Delivery.objects.update(target=f"http://127.0.0.1:{listener.getsockname()[1]}/")
+        assert deliveries_sweep() == 1
+        thread.join(10)
+    assert (only().state, only().last_status) == ("pending", None)
+    assert only().last_error == "BadStatusLine:  \u00ff no HTTP  "
+
+
+def test_while_no_worker_can_be_asked_mail_goes_out_and_webhooks_wait(
+    acme: Tenant, hook: Hook, receiver: Receiver, member: User, committed: Any, settings: Any
+) -> None:
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    breaker.trip()
+    with committed(execute=True):
+        happen(acme)
+        reset_mail(member)
+    assert (len(mail.outbox), receiver.got) == (1, [])
+    assert set(Delivery.objects.values_list("kind", "state")) == {
+        ("webhook", "pending"),
+        ("mail", "delivered"),
+    }
+    deliveries_sweep()
+    assert len(receiver.got) == 1
 
 
 def test_a_dead_senders_claim_is_taken_over(

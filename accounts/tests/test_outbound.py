@@ -1,11 +1,18 @@
 """Calls to addresses that tenants choose."""
 
 import socket
+import ssl
 import threading
 import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from accounts import outbound
 from accounts.errors import ValidationFailed
@@ -17,9 +24,9 @@ from accounts.tests.receiver import Receiver
     "text",
     [
         "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0",
-        "224.0.0.1", "255.255.255.255", "192.0.2.1", "192.88.99.1", "::1", "::", "fe80::1", "fc00::1",
-        "fec0::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
-        "fd00:ec2::254",
+        "224.0.0.1", "255.255.255.255", "192.0.2.1", "192.88.99.1", "::1", "::", "::7f00:1", "fe80::1",
+        "fc00::1", "fec0::1", "ff02::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1",
+        "2002:7f00:1::", "fd00:ec2::254",
     ],
 )  # fmt: skip
 def test_what_is_not_the_internet(text: str) -> None:
@@ -83,7 +90,7 @@ def test_every_address_of_a_name_is_checked(monkeypatch: pytest.MonkeyPatch) -> 
 def test_the_call_goes_to_the_address_that_was_checked(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    port = int(receiver.url.partition("127.0.0.1:")[2].partition("/")[0])
+    port = receiver.port
     asked = resolve_to(monkeypatch, ("127.0.0.1", port))
     answer = post(f"http://hook.example.com:{port}/x", b"{}", {"X-A": "b"})
     assert (answer.status, asked) == (204, ["hook.example.com"])
@@ -118,6 +125,47 @@ def test_an_answer_that_drips_for_ever(settings: Any, monkeypatch: pytest.Monkey
         stop.set()
         thread.join(10)
     assert 0.4 < seconds < 5
+
+
+def test_the_certificate_must_be_the_hosts(
+    settings: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Also when the connection goes to a number: the name of the URL is what counts."""
+    settings.WEBHOOK_ALLOW_PRIVATE = True
+    certificate = certificate_for("hook.example.com", tmp_path)
+    serving = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    serving.load_cert_chain(certificate)
+    trusting = ssl.create_default_context(cafile=str(certificate))
+    monkeypatch.setattr(outbound, "_tls", lambda: trusting)
+    with Receiver(serving) as server:
+        port = server.port
+        resolve_to(monkeypatch, ("127.0.0.1", port))
+        assert post(f"https://hook.example.com:{port}/", b"{}", {}).status == 204
+        with pytest.raises(ssl.SSLCertVerificationError):
+            post(f"https://other.example.com:{port}/", b"{}", {})
+        monkeypatch.setattr(outbound, "_tls", ssl.create_default_context)
+        with pytest.raises(ssl.SSLCertVerificationError):
+            post(f"https://hook.example.com:{port}/", b"{}", {})
+    assert len(server.got) == 1
+
+
+def certificate_for(name: str, folder: Path) -> Path:
+    """A file with a certificate that vouches for itself, and its key."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(subject, subject, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem = serialization.Encoding.PEM
+    plain = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    path = folder / "certificate.pem"
+    path.write_bytes(certificate.public_bytes(pem) + plain)
+    return path
 
 
 def test_nobody_listens(settings: Any) -> None:

@@ -51,6 +51,7 @@ def test_the_secret_is_shown_once(client_for: Client, owner: User, acme: Tenant)
         "description": "phone",
         "is_active": True,
         "failures": 0,
+        "resting_until": None,
         "previous_secret_until": None,
         "created_at": changed.json()["created_at"],
         "updated_at": changed.json()["updated_at"],
