@@ -16,6 +16,8 @@ from accounts.queries import deliveries_due
 from config.metrics import open_here
 from config.probes import measure
 from usage import queue
+from usage.queries.backlog import dirty_hours_count, oldest_mark_seconds
+from usage.queries.watermark import complete_through
 
 
 def exposition() -> bytes:
@@ -62,9 +64,20 @@ def open_connections() -> float:
         return float(cursor.fetchone()[0])
 
 
+def ledger_complete_through() -> float:
+    moment = complete_through()
+    return moment.timestamp() if moment else math.nan
+
+
 GAUGES: Final = {
     "redis_queue_size": ("Entries in the event queue that are not applied yet", queue_depth),
     "event_queue_oldest_seconds": ("Age of the oldest of them", queue_age),
     "deliveries_due": ("Webhook messages and mails whose moment has come", deliveries_due),
+    "usage_complete_through_seconds": (
+        "Unix time before which every accepted event is in the ledger",
+        ledger_complete_through,
+    ),
+    "usage_dirty_hours": ("Hours of tenants whose sums are to be made again", dirty_hours_count),
+    "usage_oldest_mark_seconds": ("How long the oldest of them has waited", oldest_mark_seconds),
     "database_connections_active": ("Connections to the database", open_connections),
 }

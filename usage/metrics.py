@@ -29,6 +29,12 @@ CONFLICTS: Final = Counter(
     "conflicting_events_total", "Events set aside because their id holds another content", ["tenant_id"]
 )
 REJECTED: Final = Counter("rejected_events_total", "Events rejected on arrival and kept aside", ["tenant_id"])
+RECOMPUTED: Final = Counter("usage_hours_recomputed_total", "Hours whose sums were made again")
+AGGREGATION: Final = Histogram(
+    "usage_aggregation_seconds",
+    "One run of the aggregation",
+    buckets=(0.1, 0.5, 1, 2, 5, 10, 20, 30, 60, 120),
+)
 FALLBACKS: Final = Counter("event_queue_fallbacks_total", "Requests stored directly because Redis was away")
 
 

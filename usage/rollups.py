@@ -40,9 +40,9 @@ def recompute_all(*, running: datetime | None = None) -> Iterator[Recomputed]:
 
     `running` is a moment whose hour stays marked, as its next event would only mark it again.
     """
-    newest = uuid7()  # what is marked while we work is for the next run, or this one might never end
+    started = uuid7()  # what is marked while we work is for the next run, or this one might never end
     while True:
-        marks = DirtyHour.objects.filter(pk__lt=newest).order_by("pk").values_list("tenant_id", "hour")
+        marks = DirtyHour.objects.filter(pk__lt=started).order_by("pk").values_list("tenant_id", "hour")
         days = dict.fromkeys((tenant_id, day_of(hour)) for tenant_id, hour in marks[:MARKS_PER_LOOK])
         if not days:
             return

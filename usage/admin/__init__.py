@@ -1,5 +1,5 @@
 """The back office of usage."""
 
-from usage.admin import events, letters, meters, prices, statements
+from usage.admin import events, letters, meters, prices, rollups, statements
 
-__all__ = ["events", "letters", "meters", "prices", "statements"]
+__all__ = ["events", "letters", "meters", "prices", "rollups", "statements"]
