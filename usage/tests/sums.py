@@ -2,15 +2,20 @@
 
 from collections import defaultdict
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 from uuid import uuid4
 
 from accounts.models import Tenant
-from usage.models import DirtyHour, UsageEvent
+from usage import recount_fold
+from usage.dimensions import DIMENSIONS
+from usage.models import DirtyHour, Rollup, UsageEvent
+from usage.rollups import Recomputed, recompute_all
 from usage.tally import Tally
 
 DAY: Final = datetime(2026, 3, 10, tzinfo=UTC)
+HOUR: Final = timedelta(hours=1)
+Sums = dict[tuple[Any, ...], tuple[Any, ...]]
 
 
 def make(tenant: Tenant, moment: datetime, **fields: Any) -> UsageEvent:
@@ -35,3 +40,34 @@ def by_hand(events: Iterable[UsageEvent], *names: str) -> dict[tuple[Any, ...], 
         key = tuple(getattr(event, name) for name in names)
         found[key].add_event(billing.get("currency", "USD"), billing.get("total_cost"), event.metrics)
     return dict(found)
+
+
+def kept(tenant: Tenant, level: str) -> Sums:
+    rows = Rollup.objects.for_tenant(tenant).filter(level=level)
+    found = rows.values_list("start", *DIMENSIONS, "count", "costs", "metrics")
+    return {tuple(key): (count, costs, metrics) for *key, count, costs, metrics in found}
+
+
+def from_events(tenant: Tenant, level: str) -> Sums:
+    unit = HOUR if level == "hour" else 24 * HOUR
+    hours = {m.replace(minute=0, second=0, microsecond=0) for m in times(tenant)}
+    found: dict[Any, Any] = {}
+    for (hour, *rest), tally in recount_fold.hours_of_events(tenant.pk, sorted(hours)).items():
+        start = hour - (hour - DAY) % unit
+        known = found.setdefault((start, *rest), type(tally)())
+        known.add(tally.count, tally.costs, tally.metrics)
+    return {key: (t.count, t.costs, {n: list(m) for n, m in t.metrics.items()}) for key, t in found.items()}
+
+
+def times(tenant: Tenant) -> Any:
+    return UsageEvent.objects.for_tenant(tenant).live().values_list("timestamp", flat=True)
+
+
+def assert_exact(tenant: Tenant) -> None:
+    assert not DirtyHour.objects.for_tenant(tenant).exists()
+    for level in ("hour", "day"):
+        assert kept(tenant, level) == from_events(tenant, level), level
+
+
+def work() -> list[Recomputed]:
+    return list(recompute_all())

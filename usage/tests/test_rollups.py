@@ -1,6 +1,5 @@
 """Rollups equal their events, whoever recomputes them, and whatever is committed meanwhile."""
 
-from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -9,46 +8,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Tenant
-from usage import recount_fold, rollups
-from usage.dimensions import DIMENSIONS, live_events
+from usage import rollups
+from usage.dimensions import live_events
 from usage.exact import cost_of
 from usage.models import DirtyHour, Rollup, UsageEvent
 from usage.rollups import recompute, recompute_all
-from usage.tests.sums import DAY, make, mark
-
-HOUR: Final = timedelta(hours=1)
-Sums = dict[tuple[Any, ...], tuple[Any, ...]]
-
-
-def kept(tenant: Tenant, level: str) -> Sums:
-    rows = Rollup.objects.for_tenant(tenant).filter(level=level)
-    found = rows.values_list("start", *DIMENSIONS, "count", "costs", "metrics")
-    return {tuple(key): (count, costs, metrics) for *key, count, costs, metrics in found}
-
-
-def from_events(tenant: Tenant, level: str) -> Sums:
-    unit = HOUR if level == "hour" else 24 * HOUR
-    hours = {m.replace(minute=0, second=0, microsecond=0) for m in times(tenant)}
-    found: dict[Any, Any] = {}
-    for (hour, *rest), tally in recount_fold.hours_of_events(tenant.pk, sorted(hours)).items():
-        start = hour - (hour - DAY) % unit
-        known = found.setdefault((start, *rest), type(tally)())
-        known.add(tally.count, tally.costs, tally.metrics)
-    return {key: (t.count, t.costs, {n: list(m) for n, m in t.metrics.items()}) for key, t in found.items()}
-
-
-def times(tenant: Tenant) -> Any:
-    return UsageEvent.objects.for_tenant(tenant).live().values_list("timestamp", flat=True)
-
-
-def assert_exact(tenant: Tenant) -> None:
-    assert not DirtyHour.objects.for_tenant(tenant).exists()
-    for level in ("hour", "day"):
-        assert kept(tenant, level) == from_events(tenant, level), level
-
-
-def work() -> list[rollups.Recomputed]:
-    return list(recompute_all())
+from usage.tests.sums import DAY, HOUR, assert_exact, kept, make, mark, work
 
 
 def test_an_hour_and_its_day(acme: Tenant) -> None:

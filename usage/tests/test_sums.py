@@ -18,16 +18,10 @@ from usage.queries import sums as module
 from usage.queries.calendar import window_edges
 from usage.queries.cover import ALWAYS, Segment, Source, cover, dirty_hours, segments
 from usage.queries.sums import Asked, Sum, sums
-from usage.rollups import recompute_all
 from usage.tally import Measure, Tally
-from usage.tests.sums import DAY, by_hand, make, mark
+from usage.tests.sums import DAY, HOUR, by_hand, make, mark, work
 
-HOUR: Final = timedelta(hours=1)
 DAYS, HOURS, RAW = Source.DAYS, Source.HOURS, Source.RAW
-
-
-def work() -> None:
-    list(recompute_all())
 
 
 def at(day: float, hour: float = 0) -> datetime:
