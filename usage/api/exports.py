@@ -18,7 +18,7 @@ from accounts.permissions import HasScope, principal_of
 from usage.api.events import UsageListRequest
 from usage.exports import FORMATS, Parts
 from usage.queries.events import FILTERS, Window, matching_events
-from usage.queries.watermark import complete_through
+from usage.queries.watermark import watermark
 
 
 class UsageExportRequest(UsageListRequest):
@@ -52,11 +52,13 @@ class UsageExportView(APIView):
         query = asked.validated_data
         tenant = principal_of(request).home
         window = Window(query.get("start_date"), query.get("end_date"))
-        through = complete_through()
+        mark = watermark()
         filters = {name: query[name] for name in FILTERS if name in query}
         chosen = FORMATS[query["format"]]
         parts = chosen.parts(matching_events(tenant=tenant, window=window, filters=filters), tenant.slug)
-        headers = {"X-Complete-Through": through.isoformat()} if through else {}
+        headers = {"X-Pending": str(mark.pending)} if mark.pending is not None else {}
+        if mark.complete_through is not None:
+            headers["X-Complete-Through"] = mark.complete_through.isoformat()
         name = f"usage-{tenant.slug}-{_named(window.start)}-{_named(window.end)}.{query['format']}"
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
         return _streamed(request._request, parts, content_type=chosen.media_type, headers=headers)
