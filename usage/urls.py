@@ -2,7 +2,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 from rest_framework.routers import SimpleRouter
 
-from usage.api import events, exports, ingest
+from usage.api import corrections, events, exports, ingest
 from usage.api.letters import DeadLetterViewSet
 from usage.api.meters import MeterViewSet
 from usage.api.prices import PriceRuleViewSet
@@ -26,6 +26,8 @@ register_converter(EventId, "event_id")
 urlpatterns = [
     path("events", ingest.EventView.as_view(), name="event-list"),
     path("events/batch", ingest.EventBatchView.as_view(), name="event-batch"),
+    path("events/<event_id:event_id>/void", corrections.EventVoidView.as_view(), name="event-void"),
+    path("events/<event_id:event_id>/amend", corrections.EventAmendView.as_view(), name="event-amend"),
     path("events/<event_id:event_id>", events.EventDetailView.as_view(), name="event-detail"),
     path("usage", events.UsageListView.as_view(), name="usage-list"),
     path("usage/export", exports.UsageExportView.as_view(), name="usage-export"),

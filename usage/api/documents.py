@@ -37,6 +37,7 @@ class UsageEventResponse(serializers.ModelSerializer[UsageEvent]):
             "session_id",
             "request_id",
             "received_at",
+            "revision",
         ]
 
     def get_tenant_id(self, event: UsageEvent) -> str:
@@ -44,6 +45,11 @@ class UsageEventResponse(serializers.ModelSerializer[UsageEvent]):
 
     def get_total_cost(self, event: UsageEvent) -> str | None:
         return billed_cost(event)
+
+
+class RevisionResponse(UsageEventResponse):
+    class Meta(UsageEventResponse.Meta):
+        fields = [*UsageEventResponse.Meta.fields, "ended_at"]
 
 
 class DayOrMoment(serializers.Field[dt.datetime, str, str, str]):

@@ -13,16 +13,29 @@ from rest_framework.views import APIView
 
 from accounts.errors import NotFound
 from accounts.permissions import HasScope, principal_of
-from usage.api.documents import DayOrMoment, UsageEventResponse
+from usage.api.corrections import CorrectionResponse
+from usage.api.documents import DayOrMoment, RevisionResponse, UsageEventResponse
+from usage.api.letters import DeadLetterResponse
 from usage.queries.dispositions import event_disposition
 from usage.queries.events import FILTERS, Window, usage_page
 
 
 class EventDispositionResponse(serializers.Serializer[Any]):
     event_id = serializers.CharField()
-    status = serializers.ChoiceField(["pending", "stored", "rejected"])
-    reason = serializers.CharField(allow_blank=True)
-    event = UsageEventResponse(allow_null=True)
+    status = serializers.ChoiceField(
+        ["pending", "stored", "rejected"],
+        help_text="stored: also when it was voided later. rejected: nothing of this id was stored.",
+    )
+    reason = serializers.CharField(allow_blank=True, help_text="Why it was rejected.")
+    event = UsageEventResponse(allow_null=True, help_text="The last revision.")
+    voided_at = serializers.DateTimeField(allow_null=True)
+    duplicates = serializers.ListField(
+        child=serializers.DateTimeField(), help_text="When the same event came again; the newest 100."
+    )
+    conflicts = DeadLetterResponse(many=True, help_text="Other contents under this id, set aside.")
+    rejections = DeadLetterResponse(many=True, help_text="What was rejected or refused under this id.")
+    revisions = RevisionResponse(many=True, help_text="Newest first; 0 is what was sent.")
+    corrections = CorrectionResponse(many=True, help_text="Newest first.")
 
 
 class EventDetailView(APIView):
@@ -30,7 +43,7 @@ class EventDetailView(APIView):
 
     @extend_schema(operation_id="events_retrieve", tags=["usage"], responses={200: EventDispositionResponse})
     def get(self, request: Request, event_id: str) -> Response:
-        """What became of an event: pending, stored, or rejected with the reason."""
+        """What became of an event: pending, stored, or rejected with the reason; and all else that came."""
         tenant = principal_of(request).home
         path = request._request.path
         dropped = path[len(path.rstrip("/")) :]  # by the edge, but they may be the id's own
