@@ -26,7 +26,7 @@ def whole_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def stack(whole_stack: Stack) -> Stack:
-    """Redis, PostgreSQL, a web process and two writers, all at work."""
+    """Redis, PostgreSQL, a web process, two writers and two aggregators, all at work."""
     whole_stack.heal()
     return whole_stack
 
@@ -46,7 +46,7 @@ def tell(request: pytest.FixtureRequest) -> Callable[[str], None]:
 
 @pytest.fixture
 def assert_nothing_lost(stack: Stack, tell: Callable[[str], None]) -> Callable[[Load], None]:
-    """Once the writers have caught up: what was acked is stored, once and as sent, and nothing waits."""
+    """Once all caught up: what was acked is stored, once and as sent, all sums hold, and nothing waits."""
 
     def check(load: Load) -> None:
         caught_up = eventually(lambda: stack.waiting() == (0, 0))
@@ -54,6 +54,8 @@ def assert_nothing_lost(stack: Stack, tell: Callable[[str], None]) -> Callable[[
         tell(describe(load, stored))
         assert_kept(load, stored)
         assert caught_up, f"{stack.waiting()} entries still wait or are in hand"
+        assert eventually(lambda: stack.marked() == 0), f"{stack.marked()} marks are left"
+        assert stack.unequal() == []
 
     return check
 

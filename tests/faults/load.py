@@ -24,11 +24,17 @@ def amount_of(event_id: str) -> Decimal:
     return Decimal(zlib.crc32(event_id.encode()) % 100_000) / 100
 
 
+def hour_of(event_id: str) -> str:
+    """Spreads the events over three days."""
+    number = zlib.crc32(event_id.encode()) % 72
+    return f"2026-11-{1 + number // 24:02}T{number % 24:02}"
+
+
 def event(tenant: str, event_id: str, **changes: Any) -> dict[str, Any]:
     return {
         "tenant_id": tenant,
         "event_id": event_id,
-        "timestamp": "2026-11-01T12:00:00Z",
+        "timestamp": f"{hour_of(event_id)}:30:00Z",
         "user_id": "fault-test",
         "service_type": "compute",
         "service_provider": "gcore",

@@ -16,6 +16,21 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 GRANIAN: Final = ("--interface", "wsgi", "--workers", "2", "--blocking-threads", "2", "--no-access-log")
 
 
+AGGREGATE: Final = """
+import os, pathlib, time
+from django.conf import settings
+from django.db import DatabaseError, connection
+from usage.rollups import recompute_all
+pathlib.Path(settings.VAR_DIR, f"aggregator-{os.getpid()}").touch()
+while True:
+    try:
+        list(recompute_all())
+    except DatabaseError:
+        connection.close()
+    time.sleep(1)
+"""
+
+
 class Program(Server):
     """A Python program of the repository; `environment` is all that it gets."""
 
@@ -68,6 +83,18 @@ class OneProcess(Web):
     def _command(self) -> Sequence[str]:
         uvicorn = (sys.executable, "-m", "uvicorn", "--port", str(self.port), "--log-level", "warning")
         return [*uvicorn, "config.asgi:application"]
+
+
+class Aggregator(Program):
+    """Makes sums again as long as it runs, as the task does that a worker is given again and again."""
+
+    name = "aggregator"
+
+    def _command(self) -> Sequence[str]:
+        return [sys.executable, "manage.py", "shell", "-v0", "-c", AGGREGATE]
+
+    def _answers(self) -> bool:
+        return (self.var / f"aggregator-{self.pid}").exists()
 
 
 class Writer(Program):

@@ -15,7 +15,7 @@ import psycopg
 import redis
 
 from tests.faults.load import Load
-from tests.faults.programs import ROOT, Web, Writer
+from tests.faults.programs import ROOT, Aggregator, Web, Writer
 from tests.servers import Postgres, Redis
 
 SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "2"))
@@ -40,10 +40,25 @@ call_command("migrate", verbosity=0)
 api_keys_seed()
 """
 SLOW: Final = """
-CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS
+CREATE FUNCTION slow_{table}() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN PERFORM pg_sleep({seconds}); RETURN NULL; END $$;
-CREATE TRIGGER slow AFTER INSERT ON usage_usageevent EXECUTE FUNCTION slow()
+CREATE TRIGGER slow AFTER INSERT ON {table} EXECUTE FUNCTION slow_{table}()
 """
+# Hours and days made of the events by the shortest way; of the rows of the tests' own kind.
+RAW: Final = """
+SELECT tenant_id, '{level}', date_trunc('{level}', timestamp, 'UTC'), user_id, count(*),
+    sum((metrics->>'amount')::numeric), min((metrics->>'amount')::numeric), max((metrics->>'amount')::numeric)
+FROM usage_usageevent WHERE ended_at IS NULL AND user_id = 'fault-test' GROUP BY 1, 2, 3, 4
+"""
+ROLLUPS: Final = """
+SELECT tenant_id, level, start, user_id, count, (metrics->'amount'->>1)::numeric,
+    (metrics->'amount'->>2)::numeric, (metrics->'amount'->>3)::numeric
+FROM usage_rollup WHERE user_id = 'fault-test'
+"""
+UNEQUAL: Final = """
+WITH raw AS ({hours} UNION ALL {days}), sums AS ({rollups})
+(TABLE raw EXCEPT ALL TABLE sums) UNION ALL (TABLE sums EXCEPT ALL TABLE raw)
+""".format(hours=RAW.format(level="hour"), days=RAW.format(level="day"), rollups=ROLLUPS)
 
 
 def rounds(least: int) -> Iterator[int]:
@@ -76,7 +91,7 @@ def manage(environment: dict[str, str], code: str) -> str:
 
 
 class Stack:
-    """Redis that syncs its log, PostgreSQL with fsync, a web process and two writers, with two tenants."""
+    """Redis that syncs its log, PostgreSQL with fsync, a web process, two writers and two aggregators."""
 
     def __init__(self, var: Path) -> None:
         # `everysec` answers before it writes while a sync lasts, so with a slow disk a kill may lose events.
@@ -92,6 +107,7 @@ class Stack:
         }
         self.web = Web(self.environment)
         self.writers = [Writer(self.environment) for _ in range(2)]
+        self.aggregators = [Aggregator(self.environment) for _ in range(2)]
         self.stream = redis.Redis.from_url(self.redis.url)
 
     def start(self) -> None:
@@ -102,7 +118,7 @@ class Stack:
 
     def heal(self) -> None:
         """Whatever the last test left behind, everything runs again."""
-        for server in (self.redis, self.postgres, self.web, *self.writers):
+        for server in (self.redis, self.postgres, self.web, *self.writers, *self.aggregators):
             if server.running:
                 server.resume()
             else:
@@ -110,7 +126,7 @@ class Stack:
                 server.start()
 
     def close(self) -> None:
-        for server in (*self.writers, self.web, self.postgres, self.redis):
+        for server in (*self.aggregators, *self.writers, self.web, self.postgres, self.redis):
             server.close()
 
     def load(self, seed: str) -> Load:
@@ -139,12 +155,20 @@ class Stack:
             name,
         )
 
+    def marked(self) -> int:
+        """Marks of hours whose sums are still to be made again."""
+        return int(self.sql("SELECT count(*) FROM usage_dirtyhour")[0][0])
+
+    def unequal(self) -> list[tuple[Any, ...]]:
+        """Sums of hours and days that are not those of their events, on either side."""
+        return self.sql(UNEQUAL)
+
     @contextmanager
-    def slow_inserts(self, seconds: float = 0.1) -> Iterator[None]:
+    def slow_inserts(self, seconds: float = 0.1, table: str = "usage_usageevent") -> Iterator[None]:
         """Each insert takes a while, so that faults come in the middle of transactions."""
-        self.sql(SLOW.format(seconds=seconds))
+        self.sql(SLOW.format(seconds=seconds, table=table))
         try:
             yield
         finally:
             self.heal()  # one that is frozen in a transaction would hold its lock on the table
-            self.sql("DROP FUNCTION slow CASCADE")
+            self.sql(f"DROP FUNCTION slow_{table} CASCADE")
