@@ -14,7 +14,7 @@ from accounts.models import ApiKey, AuditEntry, Delivery, Membership, Tenant, Us
 from accounts.principals import SYSTEM
 from accounts.services.logs import record
 from tests.builders import make_key, make_tenant, make_user
-from usage.models import DeadLetter, Meter, PriceRule, Statement, UsageEvent
+from usage.models import Alert, DeadLetter, Meter, PriceRule, Statement, UsageEvent
 from usage.tests.bills import close, make_rule
 
 MARK: Final = "acme-secret"
@@ -59,6 +59,7 @@ def secrets(db: None) -> dict[str, str]:
         tenant=tenant, kind="webhook", webhook=webhook, target=webhook.url, event_type="x.y", state="failed"
     )
     meter = Meter.objects.create(tenant=tenant, slug=f"{MARK}-meter", name=f"{MARK}-meter", unit=MARK)
+    alert = Alert.objects.create(tenant=tenant, name=f"{MARK}-alert", measure="usage", threshold=1)
     letter = DeadLetter.objects.create(
         tenant=tenant, entry_id="1-1", event_id=f"{MARK}-dead", payload=MARK, reason=MARK
     )
@@ -74,6 +75,7 @@ def secrets(db: None) -> dict[str, str]:
         "{webhook_id}": str(webhook.pk),
         "{delivery_id}": str(delivery.pk),
         "/meters/{slug}": str(meter.slug),
+        "/alerts/{id}": str(alert.pk),
         "{event_id}": str(event.event_id),
         "/dead-letters/{id}": str(letter.pk),
         "{token_id}": str(token.pk),
@@ -101,6 +103,7 @@ def state() -> list[Any]:
         list(PriceRule.objects.for_tenant(acme.get()).values()),
         list(Statement.objects.for_tenant(acme.get()).values()),
         list(Meter.objects.for_tenant(acme.get()).values()),
+        list(Alert.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
         list(DeadLetter.objects.for_tenant(acme.get()).values()),

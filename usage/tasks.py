@@ -8,7 +8,9 @@ from django.utils import timezone
 
 from usage import metrics
 from usage.rollups import recompute_all
+from usage.services.alerts import alerts_evaluate
 from usage.services.letters import rejected_letters_prune
+from usage.services.quotas import quotas_tell
 
 BUDGET_SECONDS: Final = 45.0
 
@@ -28,3 +30,10 @@ def aggregate() -> None:
 def prune_letters() -> None:
     """Keep the newest rejected events of each tenant."""
     rejected_letters_prune()
+
+
+@shared_task(name="usage.evaluate_alerts")
+def evaluate_alerts() -> None:
+    """Raise and resolve alerts, and tell of quotas that are nearly used."""
+    alerts_evaluate()
+    quotas_tell()

@@ -3,12 +3,14 @@ from django.urls.converters import StringConverter
 from rest_framework.routers import SimpleRouter
 
 from usage.api import corrections, events, exports, ingest
+from usage.api.alerts import AlertViewSet, QuotaView
 from usage.api.letters import DeadLetterViewSet
 from usage.api.meters import MeterViewSet
 from usage.api.prices import PriceRuleViewSet
 from usage.api.statements import StatementViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("alerts", AlertViewSet, basename="alert")
 router.register("price-rules", PriceRuleViewSet, basename="price-rule")
 router.register("statements", StatementViewSet, basename="statement")
 router.register("meters", MeterViewSet, basename="meter")
@@ -31,5 +33,6 @@ urlpatterns = [
     path("events/<event_id:event_id>", events.EventDetailView.as_view(), name="event-detail"),
     path("usage", events.UsageListView.as_view(), name="usage-list"),
     path("usage/export", exports.UsageExportView.as_view(), name="usage-export"),
+    path("quota", QuotaView.as_view(), name="quota"),
     *router.urls,
 ]

@@ -1,5 +1,5 @@
 """The back office of usage."""
 
-from usage.admin import events, letters, meters, prices, rollups, statements
+from usage.admin import alerts, events, letters, meters, prices, rollups, statements
 
-__all__ = ["events", "letters", "meters", "prices", "rollups", "statements"]
+__all__ = ["alerts", "events", "letters", "meters", "prices", "rollups", "statements"]

@@ -1,5 +1,6 @@
 """Usage events, what became of them, and what is made of them."""
 
+from usage.models.alerts import Alert, Quota
 from usage.models.events import Correction, UsageEvent
 from usage.models.fields import (
     ByteOrderedCharField,
@@ -17,6 +18,7 @@ from usage.models.statements import Adjustment, AdjustmentLine, Statement, State
 __all__ = [
     "Adjustment",
     "AdjustmentLine",
+    "Alert",
     "ByteOrderedCharField",
     "Correction",
     "DeadLetter",
@@ -28,6 +30,7 @@ __all__ = [
     "ExactJSONField",
     "Meter",
     "PriceRule",
+    "Quota",
     "Rollup",
     "Statement",
     "StatementLine",

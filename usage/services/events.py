@@ -15,6 +15,7 @@ from accounts.redis_link import RedisAway
 from accounts.wire import encode
 from usage import filing, intake, ledger, metrics, queue, rejections
 from usage.ledger import Status
+from usage.quotas import gate
 
 QUEUED: Final = "queued"
 REFUSED: Final = "The database refused the event; it is kept aside with the reason."
@@ -28,14 +29,15 @@ def event_accept(*, by: Principal, body: bytes, take: TakeOne = intake.take_one)
 
     Returned means kept: in Redis (`queued`) or in the ledger (`stored`, `duplicate`).
     Errors: ValidationFailed, and the event is kept aside when it names its tenant rightly; PermissionRefused;
-    Conflict when the ledger is asked at once and holds another event of this id; DatabaseError when nothing
-    could keep it.
+    RateLimited by the month's quota; Conflict when the ledger is asked at once and holds another event of
+    this id; DatabaseError when nothing could keep it.
     """
     try:
         event, tenant = take(body, _gate(by))
     except intake.NoneTaken as refused:
         rejections.keep(refused.rejected)
         raise
+    gate.take(tenant, 1)
     status = _keep([(tenant, [event])]).get(id(event), QUEUED)
     if status == Status.CONFLICT:
         raise Conflict(ledger.CONFLICT)
@@ -53,6 +55,8 @@ def batch_accept(*, by: Principal, body: bytes, take: TakeBatch = intake.take_ba
         rejections.keep(refused.rejected)
         raise
     groups = list(intake.by_tenant(taken))
+    for tenant, events in groups:
+        gate.take(tenant, len(events))
     became = _keep(groups) if groups else {}
     if taken.rejected:
         rejections.keep(taken.rejected)
