@@ -31,9 +31,22 @@ def moment_of(sent: Sent) -> datetime | None:
 
 def same(one: Sent, other: Sent) -> bool:
     """Do two bodies say the same? One without a timestamp says nothing about it."""
-    if any(one.get(name, EMPTY.get(name, "")) != other.get(name, EMPTY.get(name, "")) for name in CONTENT):
+    if any(value_of(one, name) != value_of(other, name) for name in CONTENT):
         return False
     return moment_of(one) is None or moment_of(one) == moment_of(other)
+
+
+def value_of(sent: Sent, name: str) -> Any:
+    return _apart(sent.get(name, EMPTY.get(name, "")))
+
+
+def _apart(value: Any) -> Any:
+    """True is not 1, as it is to Python."""
+    if isinstance(value, dict):
+        return {key: _apart(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_apart(item) for item in value]
+    return (isinstance(value, bool), value)
 
 
 def is_number(value: Any) -> bool:
@@ -78,9 +91,14 @@ class Ledger:
     def void(self, event_id: str) -> None:
         self.ended.add(event_id)
 
-    def amend(self, event_id: str, changes: Sent) -> None:
+    def amend(self, event_id: str, changes: Sent) -> bool:
+        """False when they change nothing."""
         known = self.revisions[event_id]
-        known.append({**known[-1], **changes})
+        amended = {**known[-1], **changes}
+        if same(amended, known[-1]) and moment_of(amended) == moment_of(known[-1]):
+            return False
+        known.append(amended)
+        return True
 
     @property
     def counted(self) -> dict[str, Sent]:

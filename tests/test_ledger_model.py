@@ -34,9 +34,11 @@ from accounts.wire import encode
 from tests.builders import make_key, make_tenant
 from tests.ledger_model import Ledger, Sent, moment_of, total
 from usage import queue, writer
-from usage.models import DeadLetter, DuplicateReceipt, Statement, UsageEvent
+from usage.models import DeadLetter, DirtyHour, DuplicateReceipt, Statement, UsageEvent
 from usage.queries.dispositions import event_disposition
 from usage.queries.statements import adjustments_of, frozen_basis, lines_of, statement_problems
+from usage.queries.sums import sums
+from usage.rollups import recompute_all
 from usage.services.letters import dead_letters_replay
 from usage.services.prices import price_rule_create
 from usage.services.statements import statement_adjust, statement_close
@@ -63,6 +65,14 @@ MOMENTS: Final = (
     "2026-03-29T00:30:00.000001Z",
     "1999-12-31T23:00:00Z",
 )
+# Windows that begin and end within hours, at days, and far from any event.
+EDGES: Final = (
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(2026, 3, 10, 12, 0, 0, 1, tzinfo=UTC),
+    datetime(2026, 3, 29, tzinfo=UTC),
+    datetime(2026, 4, 1, tzinfo=UTC),
+    datetime(2200, 1, 1, tzinfo=UTC),
+)
 NUMBERS: Final = st.sampled_from(
     [0, 1, -3, 10**37, Decimal("0.1"), Decimal("0.2"), Decimal("1.50"), Decimal("1E-30"), Decimal("-7.25")]
 )
@@ -84,6 +94,7 @@ CONTENT: Final[dict[str, st.SearchStrategy[Any]]] = {
     "billing_info": BILLING,
     "metadata": st.sampled_from([{}, {"model": "m"}, {"tier": "t"}]),
 }
+CHANGES: Final = st.fixed_dictionaries({}, optional={**CONTENT, "timestamp": st.sampled_from(MOMENTS)})
 IDS: Final = st.sampled_from([f"e{n}" for n in range(8)])
 
 
@@ -110,6 +121,7 @@ class Machine(RuleBasedStateMachine):
     def found_a_tenant(self) -> None:
         self.tenant: Tenant = make_tenant(f"t-{uuid.uuid4().hex[:12]}")
         self.headers = {"X-API-Key": make_key(self.tenant, "ingest")[1]}
+        self.admin_headers = {"X-API-Key": make_key(self.tenant, "admin")[1]}
         queue.ensure_group()
         price_rule_create(
             by=SYSTEM, tenant=self.tenant, service_type="compute", unit="tokens", currency="EUR",
@@ -184,7 +196,36 @@ class Machine(RuleBasedStateMachine):
         queue.done([entry_id for entry_id, _ in self.unacked])
         self.unacked = []
 
-    # What people do.
+    # What people and schedules do.
+
+    @precondition(lambda self: self.model.revisions)
+    @rule(data=st.data())
+    def void(self, data: st.DataObject) -> None:
+        event_id = data.draw(st.sampled_from(sorted(self.model.revisions)))
+        expected = 409 if event_id in self.model.ended else 201
+        assert self._correct(event_id, "void", {}) == expected
+        self.model.void(event_id)
+
+    @precondition(lambda self: self.model.revisions)
+    @rule(data=st.data(), changes=CHANGES)
+    def amend(self, data: st.DataObject, changes: Sent) -> None:
+        event_id = data.draw(st.sampled_from(sorted(self.model.revisions)))
+        if event_id in self.model.ended:
+            expected = 409
+        else:
+            expected = 201 if self.model.amend(event_id, changes) else 400
+        assert self._correct(event_id, "amend", changes) == expected
+
+    def _correct(self, event_id: str, verb: str, changes: Sent) -> int:
+        body = encode({"reason": "a test", **changes})
+        path = f"{SINGLE}/{event_id}/{verb}"
+        return self.client.post(
+            path, body, content_type="application/json", headers=self.admin_headers
+        ).status_code
+
+    @rule()
+    def aggregate(self) -> None:
+        list(recompute_all())
 
     @rule()
     def replay_the_letters(self) -> None:
@@ -217,6 +258,13 @@ class Machine(RuleBasedStateMachine):
         assert found["costs"] == self.model.costs()
         assert found["metrics"] == self.model.metrics()
 
+    @invariant()
+    def sums_over_rollups_and_marked_hours_are_exact(self) -> None:
+        found = covered_sums(self.tenant)
+        assert found["count"] == self.model.counts()
+        assert found["costs"] == self.model.costs()
+        assert found["metrics"] == self.model.metrics()
+
     def teardown(self) -> None:
         while self.waiting:
             self._drain()
@@ -224,6 +272,9 @@ class Machine(RuleBasedStateMachine):
             self.write_again_what_a_dead_writer_left()
         self.every_event_that_counts_counts_once()
         self.raw_sums_are_exact()
+        self.aggregate()
+        assert not DirtyHour.objects.for_tenant(self.tenant).exists()
+        self.sums_over_rollups_and_marked_hours_are_exact()
         self._each_id_ended_well()
         if self.statement is not None:
             self._the_month_is_billed_exactly(self.statement)
@@ -237,7 +288,10 @@ class Machine(RuleBasedStateMachine):
 
     def _each_id_ended_well(self) -> None:
         for event_id in {event["event_id"] for event in self.sent}:
-            assert event_disposition(tenant=self.tenant, event_id=event_id).status == "stored"
+            found = event_disposition(tenant=self.tenant, event_id=event_id)
+            assert (found.status, found.voided_at is None) == ("stored", event_id not in self.model.ended)
+            assert len(found.revisions) == len(self.model.revisions[event_id])
+            assert all(correction.is_genuine for correction in found.corrections)
         repeated = DuplicateReceipt.objects.for_tenant(self.tenant).values_list("event_id", flat=True)
         assert set(repeated) == self.model.duplicates
         kept = Counter(DeadLetter.objects.filter(tenant=self.tenant).values_list("event_id", flat=True))
@@ -297,6 +351,24 @@ def raw_sums(tenant: Tenant) -> dict[str, Any]:
             for name in ("tokens", "gb")
             if row[name] is not None
         },
+    }
+
+
+def covered_sums(tenant: Tenant) -> dict[str, Any]:
+    parts = sums(tenant=tenant, edges=EDGES, group_by=["service_type"], metrics=["tokens", "gb"], costs=True)
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts[part.group[0]] += part.tally.count
+    return {
+        "count": counts,
+        "costs": total(
+            ((part.group[0], currency), cost) for part in parts for currency, cost in part.tally.costs.items()
+        ),
+        "metrics": total(
+            ((part.group[0], name), measure.sum)
+            for part in parts
+            for name, measure in part.tally.metrics.items()
+        ),
     }
 
 
