@@ -116,11 +116,10 @@ def test_the_document_lists_every_route_that_takes_a_credential() -> None:
     assert ("get", "/api/v1/usage") in OPERATIONS
 
 
-@pytest.mark.parametrize(("method", "path"), OPERATIONS)
+@pytest.mark.parametrize("room", sorted({path.split("/")[3] for _, path in OPERATIONS}))
 @pytest.mark.parametrize("who", ["key", "person"])
 def test_a_stranger_gets_nothing(
-    method: str,
-    path: str,
+    room: str,
     who: str,
     secrets: dict[str, str],
     stranger: User,
@@ -128,17 +127,25 @@ def test_a_stranger_gets_nothing(
     client_for: Callable[..., APIClient],
 ) -> None:
     before = state()
-    url = filled(path, secrets)
     caller = stranger_key if who == "key" else stranger
+    for method, path in OPERATIONS:
+        if path.split("/")[3] == room:
+            knock(method, path, secrets, lambda **headers: client_for(caller, **headers))
+            assert state() == before, (method, path)
+
+
+def knock(method: str, path: str, secrets: dict[str, str], client: Callable[..., APIClient]) -> None:
+    """One operation, with acme named in each way that there is."""
+    url = filled(path, secrets)
     named_by = {
-        "nobody": (client_for(caller), url, {}),
-        "header": (client_for(caller, x_tenant_id="acme"), url, {}),
-        "query": (client_for(caller), f"{url}?tenant_id=acme", {}),
-        "other name": (client_for(caller), f"{url}?organization_id=acme", {}),
-        "body": (client_for(caller), url, {"tenant_id": "acme"}),
+        "nobody": (client(), url, {}),
+        "header": (client(x_tenant_id="acme"), url, {}),
+        "query": (client(), f"{url}?tenant_id=acme", {}),
+        "other name": (client(), f"{url}?organization_id=acme", {}),
+        "body": (client(), url, {"tenant_id": "acme"}),
     }
-    for how, (client, address, body) in named_by.items():
-        answer = getattr(client, method)(address, **({} if method == "get" else {"data": body}))
+    for how, (sender, address, body) in named_by.items():
+        answer = getattr(sender, method)(address, **({} if method == "get" else {"data": body}))
         told = f"{method} {address} naming the tenant by {how}: {answer.status_code}"
         # A path may repeat the name that the caller gave; nothing else of acme may come back.
         assert MARK not in answer.getvalue().decode().replace(secrets["{event_id}"], ""), told
@@ -146,4 +153,3 @@ def test_a_stranger_gets_nothing(
             assert answer.status_code in {403, 404}, told
         else:
             assert answer.status_code < 500, told
-    assert state() == before
