@@ -2,7 +2,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 from rest_framework.routers import SimpleRouter
 
-from usage.api import corrections, events, exports, ingest
+from usage.api import analytics, corrections, events, exports, ingest
 from usage.api.alerts import AlertViewSet, QuotaView
 from usage.api.letters import DeadLetterViewSet
 from usage.api.meters import MeterViewSet
@@ -34,5 +34,9 @@ urlpatterns = [
     path("usage", events.UsageListView.as_view(), name="usage-list"),
     path("usage/export", exports.UsageExportView.as_view(), name="usage-export"),
     path("quota", QuotaView.as_view(), name="quota"),
+    path("usage/aggregate", analytics.AggregateView.as_view(), name="usage-aggregate"),
+    path("usage/by-service", analytics.ByServiceView.as_view(), name="usage-by-service"),
+    path("usage/costs", analytics.CostsView.as_view(), name="usage-costs"),
+    path("analytics/trends", analytics.TrendsView.as_view(), name="analytics-trends"),
     *router.urls,
 ]

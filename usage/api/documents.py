@@ -2,8 +2,10 @@
 
 import datetime as dt
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from rest_framework import serializers
+from rest_framework.exceptions import ValidationError
 
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
@@ -71,3 +73,24 @@ class DayOrMoment(serializers.Field[dt.datetime, str, str, str]):
 
     def to_representation(self, value: dt.datetime) -> str:
         return value.isoformat()
+
+
+def zoned_moment(name: str, text: str, zone: ZoneInfo, *, whole_day: bool = False) -> dt.datetime:
+    """The moment of a parameter, in UTC; a bare date is its midnight in the zone, or the one after it."""
+    try:
+        day = dt.date.fromisoformat(text)
+        if whole_day:
+            day += dt.timedelta(days=1)
+        found = dt.datetime(day.year, day.month, day.day, tzinfo=zone)
+    except (ValueError, OverflowError):
+        found = _read_moment(name, text, zone)
+    if not 1970 <= found.year <= 2200:
+        raise ValidationError({name: ["Give a moment from 1970 to 2200."]})
+    return found.astimezone(dt.UTC)
+
+
+def _read_moment(name: str, text: str, zone: ZoneInfo) -> dt.datetime:
+    try:
+        return serializers.DateTimeField(default_timezone=zone).to_internal_value(text)
+    except ValidationError as error:
+        raise ValidationError({name: error.detail}) from error

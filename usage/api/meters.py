@@ -1,6 +1,5 @@
 """Meters: what a tenant counts, and what they counted."""
 
-import datetime as dt
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +15,7 @@ from rest_framework.response import Response
 
 from accounts.api.base import TenantViewSet, validated
 from accounts.models.tenancy import validate_time_zone
+from usage.api.documents import zoned_moment
 from usage.exact import canonical
 from usage.filters import read_filter, read_property
 from usage.models import Meter
@@ -173,7 +173,7 @@ class MeterViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Meter]):
 
 
 def _question(asked: dict[str, Any], zone: ZoneInfo) -> Question:
-    start, end = (_moment(name, asked[name], zone) for name in ("from", "to"))
+    start, end = (zoned_moment(name, asked[name], zone) for name in ("from", "to"))
     if start >= end:
         raise ValidationError({"to": ["It must be after from."]})
     texts = [text for text in asked["group_by"].split(",") if text.strip()]
@@ -181,24 +181,6 @@ def _question(asked: dict[str, Any], zone: ZoneInfo) -> Question:
         raise ValidationError({"group_by": [f"Give at most {MOST_GROUPS} properties."]})
     group_by = tuple(read_property(text.strip(), "group_by") for text in texts)
     return Question(start, end, asked["window"], zone, group_by, read_filter(asked["filter"]))
-
-
-def _moment(name: str, text: str, zone: ZoneInfo) -> dt.datetime:
-    try:
-        day = dt.date.fromisoformat(text)
-        found = dt.datetime(day.year, day.month, day.day, tzinfo=zone)
-    except ValueError:
-        found = _read_moment(name, text, zone)
-    if not 1970 <= found.year <= 2200:
-        raise ValidationError({name: ["Give a moment from 1970 to 2200."]})
-    return found.astimezone(dt.UTC)
-
-
-def _read_moment(name: str, text: str, zone: ZoneInfo) -> dt.datetime:
-    try:
-        return serializers.DateTimeField(default_timezone=zone).to_internal_value(text)
-    except ValidationError as error:
-        raise ValidationError({name: error.detail}) from error
 
 
 def _document(meter: Meter, question: Question, zone: str, answer: Answer) -> dict[str, Any]:
