@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import F
+from django.db.models import F, Value
 
 from accounts.errors import ValidationFailed
 from usage.exact import EXACT, quotient
@@ -59,9 +59,11 @@ def time_weighted(
     Errors: 400 more than `most` averages, or MOST_STEPS events between the edges.
     """
     levels = Levels(edges, most)
-    before = events.filter(timestamp__lt=edges[0]).values(*names).annotate(last=Latest("it"))
-    for row in before:
-        levels.step(tuple(row[name] for name in names), edges[0], row["last"])
+    # Without names `values` would be all columns, and each event a group of its own.
+    before = events.filter(timestamp__lt=edges[0]).annotate(all=Value(1)).values("all", *names)
+    for row in before.annotate(last=Latest("it")):
+        if row["last"] is not None:
+            levels.step(tuple(row[name] for name in names), edges[0], row["last"])
     within = events.filter(timestamp__gte=edges[0], timestamp__lt=edges[-1])
     steps = within.order_by("timestamp", "id").values_list("timestamp", F("it"), *names)
     for number, (moment, value, *group) in enumerate(steps[: MOST_STEPS + 1].iterator()):
