@@ -1,23 +1,38 @@
 """Dead letters to look at and replay."""
 
+from typing import Final
+
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 
+from accounts.admin.base import caller, confirmed
 from accounts.principals import user_principal
 from usage.admin.base import LedgerAdmin
 from usage.models import DeadLetter
-from usage.services.letters import dead_letters_replay
+from usage.services.letters import dead_letter_dismiss, dead_letters_replay
+
+DISMISSED: Final = "Dismissed in the back office."
 
 
 @admin.register(DeadLetter)
 class DeadLetterAdmin(LedgerAdmin):
-    list_display = ("id", "tenant", "event_id", "status", "why", "created_at", "closed_at")
-    list_filter = ("status", ("created_at", admin.DateFieldListFilter), "tenant")
+    list_display = (
+        "id",
+        "tenant",
+        "event_id",
+        "kind",
+        "status",
+        "why",
+        "created_at",
+        "closed_at",
+        "closed_by",
+    )
+    list_filter = ("kind", "status", ("created_at", admin.DateFieldListFilter), "tenant")
     search_fields = ("event_id__exact", "entry_id__exact", "reason")
     search_help_text = "A whole event id or entry id, or a word of the reason."
-    actions = ("replay",)
+    actions = ("replay", "dismiss")
 
     @admin.display(description="reason")
     def why(self, letter: DeadLetter) -> str:
@@ -30,6 +45,14 @@ class DeadLetterAdmin(LedgerAdmin):
         self.message_user(
             request, f"{done} of {len(ids)} replayed.", messages.SUCCESS if done else messages.WARNING
         )
+
+    @admin.action(description="Dismiss: let the letters rest", permissions=["replay"])
+    def dismiss(self, request: HttpRequest, letters: QuerySet[DeadLetter]) -> HttpResponse | None:
+        by = caller(request)
+        return confirmed(
+            self, request, letters.select_related("tenant"), action="dismiss", title="Dismiss these letters",
+            verb=lambda letter: dead_letter_dismiss(by=by, letter=letter, reason=DISMISSED),
+        )  # fmt: skip
 
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("usage.change_deadletter")

@@ -6,13 +6,17 @@ import pytest
 from django.contrib.auth.models import Permission
 
 from accounts.models import Tenant, User
+from accounts.principals import Principal
 from accounts.wire import encode
 from tests.browser import browser
 from tests.builders import make_user
-from usage.models import DeadLetter, UsageEvent
+from usage.models import Correction, DeadLetter, UsageEvent
+from usage.services.corrections import event_amend
 
 EVENTS = "/admin/usage/usageevent/"
 LETTERS = "/admin/usage/deadletter/"
+CORRECTIONS = "/admin/usage/correction/"
+CHANGES = {"user_id": "ben", "service_type": "compute", "service_provider": "aws", "event_type": "hours"}
 ROW = {
     "event_id": "e-dead",
     "timestamp": "2026-03-10T12:00:00Z",
@@ -78,3 +82,38 @@ def test_who_may_only_view_cannot_replay(letter: DeadLetter) -> None:
     letter.refresh_from_db()
     assert letter.status == "dead"
     assert not UsageEvent.objects.exists()
+
+
+def test_letters_are_dismissed_after_a_question(letter: DeadLetter, staff: User) -> None:
+    form = {"action": "dismiss", "_selected_action": [str(letter.pk)]}
+    client = browser(staff)
+    assert "Dismiss these letters" in client.post(LETTERS, form).content.decode()
+    letter.refresh_from_db()
+    assert letter.status == "dead"
+    client.post(LETTERS, {**form, "confirmed": "yes"})
+    letter.refresh_from_db()
+    assert (letter.status, letter.closed_by) == ("dismissed", "user:staff@example.com")
+    assert list(client.get(f"{LETTERS}?kind__exact=conflict").context["cl"].result_list) == []
+
+
+def test_what_was_corrected_is_seen(acme: Tenant, staff: User) -> None:
+    make_event(acme, "kept")
+    event = make_event(acme, "e-1")
+    by = Principal(kind="user", actor="user:x", tenant=acme)
+    event_amend(by=by, event_id="e-1", reason="<b>Wrong</b>", changes=CHANGES)
+    client = browser(staff)
+
+    def listed(counts: str) -> list[tuple[str, int]]:
+        found = client.get(f"{EVENTS}?counts={counts}").context["cl"].result_list
+        return sorted((one.event_id, one.revision) for one in found)
+
+    assert listed("yes") == [("e-1", 1), ("kept", 0)]
+    assert (listed("no"), listed("amended")) == ([("e-1", 0)], [("e-1", 1)])
+    page = client.get(f"{EVENTS}{event.pk}/change/").content.decode()
+    assert "amend of revision 0 by user:x: &lt;b&gt;Wrong" in page
+    correction = Correction.objects.get()
+    assert 'alt="True"' in client.get(CORRECTIONS).content.decode()
+    Correction.objects.update(actor="user:other")
+    assert 'alt="False"' in client.get(CORRECTIONS).content.decode()
+    for verb in ("change", "delete"):
+        assert client.post(f"{CORRECTIONS}{correction.pk}/{verb}/", {"post": "yes"}).status_code == 403
