@@ -125,7 +125,7 @@ def bill(
     as_sent: dict[Service, _Sum] = defaultdict(_Sum)
     for use in usage:
         service = (use.service_type, use.service_provider, use.model)
-        found = list(_quantities(known, use))
+        found = list(priced_quantities(known, use))
         for rule, quantity in found:
             priced[rule, service].add(quantity, use.costs)
         if not found:
@@ -147,7 +147,7 @@ def totals(lines: Iterable[Any]) -> dict[str, str]:
     return {currency: str(rounded(amount, currency)) for currency, amount in sorted(sums.items())}
 
 
-def _quantities(rules: list[Rule], use: Usage) -> Iterator[tuple[Rule, Decimal]]:
+def priced_quantities(rules: list[Rule], use: Usage) -> Iterator[tuple[Rule, Decimal]]:
     """For each unit the most specific rule that covers the usage, when the usage has that unit."""
     best: dict[str, Rule] = {}
     for rule in sorted((rule for rule in rules if rule.covers(use)), key=lambda rule: rule.specificity):

@@ -2,7 +2,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 from rest_framework.routers import SimpleRouter
 
-from usage.api import analytics, corrections, events, exports, ingest
+from usage.api import analytics, corrections, events, explain, exports, ingest
 from usage.api.alerts import AlertViewSet, QuotaView
 from usage.api.letters import DeadLetterViewSet
 from usage.api.meters import MeterViewSet
@@ -30,8 +30,10 @@ urlpatterns = [
     path("events/batch", ingest.EventBatchView.as_view(), name="event-batch"),
     path("events/<event_id:event_id>/void", corrections.EventVoidView.as_view(), name="event-void"),
     path("events/<event_id:event_id>/amend", corrections.EventAmendView.as_view(), name="event-amend"),
+    path("events/<event_id:event_id>/explain", explain.EventExplainView.as_view(), name="event-explain"),
     path("events/<event_id:event_id>", events.EventDetailView.as_view(), name="event-detail"),
     path("usage", events.UsageListView.as_view(), name="usage-list"),
+    path("usage/explain", explain.UsageExplainView.as_view(), name="usage-explain"),
     path("usage/export", exports.UsageExportView.as_view(), name="usage-export"),
     path("quota", QuotaView.as_view(), name="quota"),
     path("usage/aggregate", analytics.AggregateView.as_view(), name="usage-aggregate"),

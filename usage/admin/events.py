@@ -32,7 +32,8 @@ class CountsFilter(admin.SimpleListFilter):
 @admin.register(UsageEvent)
 class UsageEventAdmin(LedgerAdmin):
     list_display = (
-        "event_id", "tenant", "timestamp", "service_type", "service_provider", "user_id", "revision", "ended_at",
+        "event_id", "tenant", "timestamp", "service_type", "service_provider", "user_id", "revision",
+        "ended_at",
     )  # fmt: skip
     list_filter = (CountsFilter, ("timestamp", admin.DateFieldListFilter), "tenant")
     search_fields = ("event_id__exact", "user_id__exact")
