@@ -245,8 +245,8 @@ class ExactRank(_ExactAggregate):
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
         (number, n), (share, s) = (compiler.compile(part) for part in self.get_source_expressions()[:2])
-        sql = f"(ARRAY_AGG({number} ORDER BY {number}))[CEIL({share} * COUNT({number}))::int]"
-        return sql, (*n, *n, *s, *n)
+        sql = f"(ARRAY_AGG({number} ORDER BY {number}))[CEIL({share} * COUNT(*))::int]"
+        return sql, (*n, *n, *s)
 
 
 class Latest(_ExactAggregate):
