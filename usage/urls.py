@@ -8,6 +8,7 @@ from usage.api.letters import DeadLetterViewSet
 from usage.api.meters import MeterViewSet
 from usage.api.prices import PriceRuleViewSet
 from usage.api.statements import StatementViewSet
+from usage.api.verify import VerifyView
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("alerts", AlertViewSet, basename="alert")
@@ -39,6 +40,7 @@ urlpatterns = [
     path("usage/aggregate", analytics.AggregateView.as_view(), name="usage-aggregate"),
     path("usage/by-service", analytics.ByServiceView.as_view(), name="usage-by-service"),
     path("usage/costs", analytics.CostsView.as_view(), name="usage-costs"),
+    path("usage/verify", VerifyView.as_view(), name="usage-verify"),
     path("analytics/trends", analytics.TrendsView.as_view(), name="analytics-trends"),
     *router.urls,
 ]
