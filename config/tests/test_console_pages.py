@@ -11,9 +11,16 @@ from tests.browser import Page, browser
 from tests.builders import make_key, make_tenant, make_user
 from usage.models import UsageEvent
 
-PAGES = ["", "/keys", "/members", "/profile", "/tenants", "/events", "/statements"]
-FORMS_ONLY = {"sign-out", "key-revoke", "key-rotate"}  # answer to POST alone
-OTHER = {"sign-in", "event", "statement", "not-found"}
+PAGES = ["", "/keys", "/members", "/profile", "/tenants", "/events", "/set-aside", "/statements"]
+FORMS_ONLY = {
+    "sign-out",
+    "key-revoke",
+    "key-rotate",
+    "event-void",
+    "event-amend",
+    "letter-dismiss",
+}  # answer to POST alone
+OTHER = {"sign-in", "event", "letter", "statement", "not-found"}
 
 
 def people(request: pytest.FixtureRequest, *names: str) -> list[User]:

@@ -12,11 +12,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import TenantViewSet, validated
-from accounts.errors import ValidationFailed
-from accounts.wire import decode
 from usage.api.documents import DayOrMoment
 from usage.models import DeadLetter
-from usage.queries.letters import letters_page
+from usage.queries.letters import event_in, letters_page
 from usage.services.letters import dead_letter_dismiss, dead_letter_replay
 
 FILTERS = ("kind", "status", "event_id")
@@ -156,14 +154,3 @@ class DeadLetterViewSet(RetrieveModelMixin, TenantViewSet[DeadLetter]):
         given = validated(DeadLetterDismissRequest, request)
         dead_letter_dismiss(by=self.principal, letter=letter, reason=given["reason"])
         return Response(DeadLetterDetailResponse(letter).data)
-
-
-def event_in(letter: DeadLetter) -> dict[str, Any] | None:
-    """The event that a letter holds; None when it holds several, or none that can be read."""
-    try:
-        held = decode(letter.payload.encode())
-    except ValidationFailed:
-        return None
-    if isinstance(held, list) and len(held) == 1:
-        held = held[0]
-    return held if isinstance(held, dict) else None

@@ -1,21 +1,28 @@
 """The list of events, and one event."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 from urllib.parse import urlencode
 from uuid import UUID
 
 from django import forms
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_safe
+from django.shortcuts import redirect
+from django.views.decorators.http import require_POST, require_safe
 
-from accounts.errors import NotFound
+from accounts.errors import AppError, NotFound, ValidationFailed
+from accounts.models import Scope
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
-from usage.models import UsageEvent
+from usage.models import Correction, UsageEvent
 from usage.overview import midnight
+from usage.pages.letters import as_text, read_event
+from usage.queries.dispositions import event_disposition
 from usage.queries.events import UsagePage, Window, usage_page
 from usage.service_types import SERVICE_TYPES
+from usage.services.corrections import AMENDABLE, event_amend, event_void
 
 PAGE: Final = 50
 
@@ -73,10 +80,64 @@ def events(request: HttpRequest, principal: Principal) -> HttpResponse:
 @require_safe
 @tenant_page()
 def event(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
+    return _event_page(request, principal, _event(principal, pk))
+
+
+@require_POST
+@tenant_page(Scope.WRITE)
+def void(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
+    return _corrected(request, principal, pk, event_void)
+
+
+@require_POST
+@tenant_page(Scope.WRITE)
+def amend(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
+    def verb(**given: Any) -> Correction:
+        return event_amend(changes=read_event(request.POST.get("event", "")), **given)
+
+    return _corrected(request, principal, pk, verb)
+
+
+def _corrected(
+    request: HttpRequest, principal: Principal, pk: UUID, verb: Callable[..., Correction]
+) -> HttpResponse:
+    """Correct the revision that the person saw, and show the one that is the last then."""
+    seen = _event(principal, pk)
+    try:
+        reason = request.POST.get("reason", "").strip()[:2000]
+        if not reason:
+            raise ValidationFailed("Say why.")
+        made = verb(by=principal, event_id=seen.event_id, reason=reason, expected_revision=seen.revision)
+    except AppError as error:
+        return _event_page(request, principal, seen, error)
+    messages.success(request, f"The event is {made.kind}ed.")
+    revisions = UsageEvent.objects.for_tenant(principal.home).filter(event_id=seen.event_id)
+    return redirect("console:event", revisions.order_by("-revision")[0].pk)
+
+
+def _event(principal: Principal, pk: UUID) -> UsageEvent:
     found = UsageEvent.objects.for_tenant(principal.home).filter(pk=pk).first()
     if found is None:
         raise NotFound("There is no such event in this tenant.")
-    return show(request, "usage/event.html", principal, event=found, metrics=list(found.metrics.items()))
+    return found  # type: ignore[no-any-return]
+
+
+def _event_page(
+    request: HttpRequest, principal: Principal, found: UsageEvent, error: AppError | None = None
+) -> HttpResponse:
+    fields = {name: getattr(found, name) for name in AMENDABLE}
+    return show(
+        request,
+        "usage/event.html",
+        principal,
+        status=error.status if error else 200,
+        event=found,
+        metrics=list(found.metrics.items()),
+        fate=event_disposition(tenant=principal.home, event_id=found.event_id),
+        draft=request.POST.get("event") or as_text(fields),
+        error=error,
+        may_write=principal.allows(Scope.WRITE) and found.ended_at is None,
+    )
 
 
 def _page(principal: Principal, form: EventFilter, cursor: str | None) -> UsagePage:

@@ -2,9 +2,11 @@
 
 import dataclasses
 from datetime import datetime
+from typing import Any
 
 from accounts.errors import ValidationFailed
 from accounts.models import Tenant
+from accounts.wire import decode
 from usage.models import DeadLetter
 
 MAX_ID = 2**63 - 1
@@ -37,6 +39,17 @@ def letters_page(
     more = len(rows) > limit
     rows = rows[:limit]
     return LetterPage(rows, str(rows[-1].pk) if more else None)
+
+
+def event_in(letter: DeadLetter) -> dict[str, Any] | None:
+    """The event that a letter holds; None when it holds several, or none that can be read."""
+    try:
+        held = decode(letter.payload.encode())
+    except ValidationFailed:
+        return None
+    if isinstance(held, list) and len(held) == 1:
+        held = held[0]
+    return held if isinstance(held, dict) else None
 
 
 def _read_cursor(text: str) -> int:
