@@ -24,6 +24,7 @@ from usage.exact import canonical
 from usage.queries import analytics
 from usage.queries.analytics import DEFAULT_SPANS, Scope
 from usage.queries.events import FILTERS
+from usage.queries.sums import where_equal
 from usage.queries.watermark import watermark
 from usage.tally import Tally
 
@@ -356,7 +357,7 @@ def _scope(tenant: Tenant, query: dict[str, Any], zone: ZoneInfo) -> Scope:
         start = zoned_moment("start_date", query["start_date"], zone)
     if start >= end:
         raise ValidationError({"end_date": ["It must be after start_date."]})
-    where = analytics.where_equal({name: query[name] for name in FILTERS if name in query})
+    where = where_equal({name: query[name] for name in FILTERS if name in query})
     return Scope(tenant, start, end, where)
 
 

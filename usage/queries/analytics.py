@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from accounts.errors import ValidationFailed
-from accounts.grammar import And, Compare, Filter, Path
+from accounts.grammar import Filter
 from accounts.models import Tenant
 from usage.exact import EXACT, quotient
 from usage.queries.calendar import window_edges
@@ -64,10 +64,6 @@ class Trend(NamedTuple):
     points: list[tuple[datetime, datetime, Decimal]]
     direction: str
     change: Decimal | None
-
-
-def where_equal(values: dict[str, str]) -> Filter:
-    return And(tuple(Compare(Path((name,)), "=", value) for name, value in values.items()))
 
 
 def usage_by_period(

@@ -97,4 +97,6 @@ def floor(moment: datetime, unit: timedelta) -> datetime:
 
 
 def ceiling(moment: datetime, unit: timedelta) -> datetime:
-    return moment + (EPOCH - moment) % unit
+    """The last moment that there is, where the next unit would begin beyond it."""
+    past = (EPOCH - moment) % unit
+    return moment + past if moment < ALWAYS[1] - past else ALWAYS[1]

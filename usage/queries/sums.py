@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from accounts.grammar import Filter
+from accounts.grammar import And, Compare, Filter, Path
 from accounts.models import Tenant
 from usage.dimensions import DIMENSIONS, live_events
 from usage.filters import EVERYTHING, filter_q
@@ -40,6 +40,11 @@ class Asked(NamedTuple):
     group_by: Sequence[str]
     metrics: Sequence[str]
     costs: bool
+
+
+def where_equal(values: dict[str, str]) -> Filter:
+    """The filter for events with these values of DIMENSIONS."""
+    return And(tuple(Compare(Path((name,)), "=", value) for name, value in values.items()))
 
 
 def sums(
