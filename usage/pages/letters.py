@@ -24,7 +24,10 @@ CHOICES: Final = [("", "All")]
 
 class LetterFilter(forms.Form):
     kind = forms.ChoiceField(choices=CHOICES + DeadLetter.Kind.choices, required=False)
-    status = forms.ChoiceField(choices=CHOICES + DeadLetter.Status.choices, required=False)
+    status = forms.ChoiceField(
+        choices=[*CHOICES, ("dead", "Open"), ("replayed", "Replayed"), ("dismissed", "Dismissed")],
+        required=False,
+    )
 
 
 @require_safe
