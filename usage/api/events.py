@@ -84,6 +84,9 @@ class UsageListResponse(serializers.Serializer[Any]):
     complete_through = serializers.DateTimeField(
         allow_null=True, help_text="All events accepted before this moment are counted."
     )
+    pending = serializers.IntegerField(
+        allow_null=True, help_text="Accepted entries that are not counted yet."
+    )
 
 
 class UsageListView(APIView):
@@ -126,6 +129,6 @@ class UsageListView(APIView):
             "offset": query["offset"],
             "has_more": page.has_more,
             "next_cursor": page.next_cursor,
-            "complete_through": page.complete_through,
+            **page.watermark._asdict(),
         }
         return Response(UsageListResponse(answer, context={"tenant": tenant}).data)

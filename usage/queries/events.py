@@ -16,7 +16,7 @@ from usage.models import UsageEvent
 from usage.models.events import EventQuerySet
 from usage.queries.cover import ALWAYS
 from usage.queries.sums import sums, where_equal
-from usage.queries.watermark import complete_through
+from usage.queries.watermark import Watermark, watermark
 
 FILTERS: Final = ("service_type", "service_provider", "user_id", "event_type")
 
@@ -35,7 +35,7 @@ class UsagePage:
     total_count: int
     has_more: bool
     next_cursor: str | None
-    complete_through: datetime | None
+    watermark: Watermark
 
 
 def matching_events(*, tenant: Tenant, window: Window, filters: dict[str, str]) -> EventQuerySet:
@@ -52,7 +52,7 @@ def usage_page(
     *, tenant: Tenant, window: Window, filters: dict[str, str], limit: int, offset: int, cursor: str | None
 ) -> UsagePage:
     """One page of a tenant's events, newest first; `cursor` continues after the page that gave it."""
-    through = complete_through()
+    mark = watermark()
     events = matching_events(tenant=tenant, window=window, filters=filters)
     total = _count(tenant, window, filters)
     if cursor is not None:
@@ -63,7 +63,7 @@ def usage_page(
     more = len(rows) > limit
     rows = rows[:limit]
     following = write_cursor(rows[-1]) if more else None
-    return UsagePage(rows, total, more, following, through)
+    return UsagePage(rows, total, more, following, mark)
 
 
 def _count(tenant: Tenant, window: Window, filters: dict[str, str]) -> int:

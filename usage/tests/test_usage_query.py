@@ -86,6 +86,7 @@ def test_one_event_with_all_its_fields(acme: Tenant, get: Get) -> None:
                 "session_id": "s",
                 "request_id": "r",
                 "received_at": "2026-03-10T12:00:01.500000Z",
+                "revision": 0,
             }
         ],
         "total_count": 1,
@@ -93,6 +94,7 @@ def test_one_event_with_all_its_fields(acme: Tenant, get: Get) -> None:
         "offset": 0,
         "has_more": False,
         "next_cursor": None,
+        "pending": 0,
     }
 
 
