@@ -2,7 +2,8 @@
 
 Full, the default: PostgreSQL and Redis, those of DATABASE_URL and REDIS_URL if set, else our own. There no
 test marked `full` may be skipped or left out, except where somebody picks tests by `-k` and the like.
-Embedded (`SKYLEDGER_TESTS=embedded`): SQLite without Redis, and without the tests marked `full`.
+Embedded (`SKYLEDGER_TESTS=embedded`): SQLite without Redis; without the tests marked `full`, and without
+those that touch no database, as they would only say the same again.
 """
 
 import os
@@ -15,6 +16,7 @@ from tests.servers.backends import WORKER, Backends
 from tests.servers.process import ServerError
 
 MODE: Final = os.environ.get("SKYLEDGER_TESTS") or "full"
+DATABASE_FIXTURES: Final = {"db", "transactional_db", "django_db_blocker", "live_server"}
 PICKING: Final = ("keyword", "lf", "stepwise", "deselect")
 
 backends = Backends()
@@ -38,8 +40,9 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if MODE == "embedded":
-        config.hook.pytest_deselected(items=[item for item in items if _is_full(item)])
-        items[:] = [item for item in items if not _is_full(item)]
+        chosen = [item for item in items if not _is_full(item) and _may_differ(item)]
+        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
+        items[:] = chosen
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
@@ -89,3 +92,10 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 def _is_full(item: pytest.Item) -> bool:
     return item.get_closest_marker("full") is not None
+
+
+def _may_differ(item: pytest.Item) -> bool:
+    """On another database, or without Redis."""
+    return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(
+        getattr(item, "fixturenames", ())
+    )
