@@ -8,10 +8,10 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import psycopg
@@ -35,8 +35,11 @@ class EndToEnd:
     lag_p99_ms: float
 
 
-def end_to_end(stack: Stack, *, ours: bool, events: int) -> EndToEnd:
-    """Send `events` in batches of 1000 with ids of their own, and wait until all are in the table."""
+def end_to_end(stack: Stack, *, ours: bool, events: int, beside: Sequence[str] = ()) -> EndToEnd:
+    """Send `events` in batches of 1000 with ids of their own, and wait until all are in the table.
+
+    `beside` is a program of ours that runs meanwhile.
+    """
     port = free_port()
     stream = "skyledger:events" if ours else "reference:events"
     client = redis.Redis.from_url(stack.redis.url)
@@ -44,6 +47,8 @@ def end_to_end(stack: Stack, *, ours: bool, events: int) -> EndToEnd:
     command = ["manage.py", "write_events"] if ours else ["-m", "bench.reference.consumer"]
     web = (lane if ours else fastapi)(stack, port)
     writers = [stack.process(*command) for _ in range(WRITERS)]
+    if beside:
+        writers.append(stack.process(*beside))
     with running(web, *writers), psycopg.connect(stack.postgres.url, autocommit=True) as connection:
         _wait(lambda: _consumers(client, stream) == WRITERS)
         before = _count(connection)
@@ -59,7 +64,7 @@ def end_to_end(stack: Stack, *, ours: bool, events: int) -> EndToEnd:
         stored = _count(connection) - before
         if stored != events + len(probes):
             raise SystemExit(f"{events + len(probes)} events were accepted and {stored} stored.")
-        connection.execute("TRUNCATE usage_usageevent")
+        connection.execute("TRUNCATE usage_usageevent, usage_dirtyhour, usage_rollup")
     stack.empty_redis()
     cuts = statistics.quantiles(probes, n=100) if len(probes) > 1 else [0.0] * 99
     return EndToEnd(stored / seconds, cuts[49] * 1000, cuts[98] * 1000)
@@ -101,7 +106,10 @@ def send_batches(port: int, batches: int) -> None:
         for number in range(worker, batches, 2):
             start = f"{number:08d}-"
             ids = tuple(f"{start}{prefix}-{index:06d}" for index in range(BATCH))
-            connection.request("POST", "/api/v1/events/batch", (template % ids).encode(), HEADERS)
+            # Usage of the last hour, so that some of the hours are over and others are not.
+            moment = datetime.now(UTC) - timedelta(minutes=number % 60)
+            batch = (template % ids).replace(EVENT["timestamp"], moment.isoformat())
+            connection.request("POST", "/api/v1/events/batch", batch.encode(), HEADERS)
             answer = connection.getresponse()
             answer.read()
             if answer.status != 202:

@@ -57,6 +57,8 @@ def usage_page(
     total = _count(tenant, window, filters)
     if cursor is not None:
         moment, row_id = read_cursor(cursor)
+        # The first condition says nothing new, but lets the index begin there instead of at the newest event.
+        events = events.filter(timestamp__lte=moment)
         events = events.filter(Q(timestamp__lt=moment) | Q(timestamp=moment, id__lt=row_id))
         offset = 0
     rows = list(events.order_by("-timestamp", "-id")[offset : offset + limit + 1])

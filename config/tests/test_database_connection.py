@@ -1,0 +1,13 @@
+"""What every connection to PostgreSQL is set to."""
+
+import pytest
+from django.db import connection
+
+
+@pytest.mark.full
+@pytest.mark.django_db
+def test_queries_are_not_compiled() -> None:
+    """PostgreSQL expects much of the sums' queries, and would compile each for a second."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW jit")
+        assert cursor.fetchone() == ("off",)

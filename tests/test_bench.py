@@ -1,0 +1,28 @@
+"""The bench of usage still asks what it says, of a month made small."""
+
+import pytest
+
+from accounts.models import Tenant
+from bench.month import load, load_late
+from bench.questions import Asker, aggregate, timed
+from tests.builders import make_key
+from usage.models import DirtyHour, Rollup, UsageEvent
+
+pytestmark = [pytest.mark.full, pytest.mark.django_db]
+
+
+def test_every_question_has_an_answer(acme: Tenant) -> None:
+    load(acme.pk, 2000)
+    asker = Asker(acme, make_key(acme, "read")[1])
+    asker.define_meters()
+    aggregate()
+    assert not DirtyHour.objects.exists()
+    counts = Rollup.objects.filter(level="day").values_list("count", flat=True)
+    assert sum(counts) == UsageEvent.objects.count() == 2000
+    for name, goal, ask in asker.questions():
+        assert ask()
+        assert timed(name, goal, ask, rounds=1).queries > 0
+    load_late(acme.pk, 100)
+    assert DirtyHour.objects.count() == 24
+    aggregate()
+    assert sum(Rollup.objects.filter(level="day").values_list("count", flat=True)) == 2100
