@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -35,11 +35,8 @@ class EndToEnd:
     lag_p99_ms: float
 
 
-def end_to_end(stack: Stack, *, ours: bool, events: int, beside: Sequence[str] = ()) -> EndToEnd:
-    """Send `events` in batches of 1000 with ids of their own, and wait until all are in the table.
-
-    `beside` is a program of ours that runs meanwhile.
-    """
+def end_to_end(stack: Stack, *, ours: bool, events: int) -> EndToEnd:
+    """Send `events` in batches of 1000 with ids of their own, and wait until all are in the table."""
     port = free_port()
     stream = "skyledger:events" if ours else "reference:events"
     client = redis.Redis.from_url(stack.redis.url)
@@ -47,17 +44,15 @@ def end_to_end(stack: Stack, *, ours: bool, events: int, beside: Sequence[str] =
     command = ["manage.py", "write_events"] if ours else ["-m", "bench.reference.consumer"]
     web = (lane if ours else fastapi)(stack, port)
     writers = [stack.process(*command) for _ in range(WRITERS)]
-    if beside:
-        writers.append(stack.process(*beside))
     with running(web, *writers), psycopg.connect(stack.postgres.url, autocommit=True) as connection:
-        _wait(lambda: _consumers(client, stream) == WRITERS)
+        wait(lambda: _consumers(client, stream) == WRITERS)
         before = _count(connection)
         done = threading.Event()
         with ThreadPoolExecutor(1) as prober:
             lags = prober.submit(_probe, port, stack, done)
             started = time.perf_counter()
             _send(port, events // BATCH)
-            _wait(lambda: client.xlen(stream) == 0)
+            wait(lambda: client.xlen(stream) == 0)
             seconds = time.perf_counter() - started
             done.set()
             probes = lags.result()
@@ -75,7 +70,7 @@ def _consumers(client: "redis.Redis", stream: str) -> int:
     return int(groups[0]["consumers"])
 
 
-def _wait(condition: Callable[[], bool], seconds: float = 120) -> None:
+def wait(condition: Callable[[], bool], seconds: float = 120) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -12,14 +12,14 @@ LATE_DAY: Final = datetime(2026, 3, 15, tzinfo=UTC)
 DAY: Final = timedelta(days=1)
 CHUNK: Final = 500_000
 
-# Ids rise with time, as those of a writer do. Five services of two event types, three providers, fifty users.
+# Ids rise with time, as those of a writer do. A user has one provider and uses every service and type.
 INSERT: Final = """
 INSERT INTO usage_usageevent (id, tenant_id, event_id, timestamp, user_id, service_type, service_provider,
     event_type, metrics, billing_info, tags, metadata, session_id, request_id, received_at)
 SELECT ('01900000-0000-7%(kind)s-8000-' || lpad(to_hex(n), 12, '0'))::uuid, %(tenant)s,
     %(prefix)s || lpad(n::text, 12, '0'),
     %(start)s + %(length)s * (n::float8 / %(of)s),
-    'user-' || n * 7 %% 50, 'service-' || n * 11 %% 5, 'provider-' || n * 7 %% 50 %% 3,
+    'user-' || (n + n / 50) %% 50, 'service-' || n %% 5, 'provider-' || (n + n / 50) %% 50 %% 3,
     'type-' || n / 5 %% 2,
     jsonb_build_object('cpu_hours', (n %% 997) / 100.0, 'memory_gb_hours', n %% 64,
         'network_bytes', n * 7919 %% 1000000007, 'latency_ms', (n * 104729 %% 100003) / 10.0),
