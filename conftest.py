@@ -13,11 +13,13 @@ from accounts import redis_link, throttles
 from accounts.keyring import keyring
 from accounts.models import Membership, Tenant, User
 from tests.builders import make_key, make_tenant, make_user
+from tests.flush import quicken
 
 Role = Membership.Role
 
 
 def pytest_configure() -> None:
+    quicken()
     settings.PASSWORD_HASHERS = ["tests.builders.QuickArgon2", *settings.PASSWORD_HASHERS[1:]]
 
 

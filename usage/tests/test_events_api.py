@@ -267,10 +267,15 @@ def test_an_id_that_was_sent_before(
 ) -> None:
     caller = key("ingest")
     post(caller, event(event_id="e", user_id="first"))
-    again = post(caller, event(event_id="e", user_id="second"))
+    again = post(caller, event(event_id="e", user_id="first"))
     assert again.status_code == 202
     assert again.json()["status"] == ("queued" if live_settings.REDIS_URL else "duplicate")
-    twice = post(caller, batch(*[event(event_id=name) for name in "efge"], event(event_id="g")), path=BATCH)
+    other = post(caller, event(event_id="e", user_id="second"))
+    assert other.status_code == (202 if live_settings.REDIS_URL else 409)
+    first = event(event_id="e", user_id="first")
+    twice = post(
+        caller, batch(first, *[event(event_id=name) for name in "fg"], first, event(event_id="g")), path=BATCH
+    )
     expected = "queued " * 5 if live_settings.REDIS_URL else "duplicate stored stored duplicate duplicate"
     assert [result["status"] for result in twice.json()["results"]] == expected.split()
     # An id is unique in its tenant alone.
