@@ -201,24 +201,28 @@ class Machine(RuleBasedStateMachine):
     # What people and schedules do.
 
     @precondition(lambda self: self.model.revisions)
-    @rule(data=st.data(), clean=st.booleans())
-    def void(self, data: st.DataObject, clean: bool) -> None:
-        if clean:
-            self.aggregate()
+    @rule(data=st.data())
+    def void(self, data: st.DataObject) -> None:
         event_id = data.draw(st.sampled_from(sorted(self.model.revisions)))
         expected = 409 if event_id in self.model.ended else 201
         assert self._correct(event_id, "void", {}) == expected
         self.model.void(event_id)
 
     @precondition(lambda self: self.model.revisions)
-    @rule(data=st.data(), changes=CHANGES, clean=st.booleans())
-    def amend(self, data: st.DataObject, changes: Sent, clean: bool) -> None:
-        if clean:  # the marks are this call's alone
-            self.aggregate()
-        event_id = data.draw(st.sampled_from(sorted(self.model.revisions)))
-        if event_id in self.model.ended:
-            expected = 409
-        else:
+    @rule(data=st.data(), changes=CHANGES)
+    def amend(self, data: st.DataObject, changes: Sent) -> None:
+        self._amend(data.draw(st.sampled_from(sorted(self.model.revisions))), changes)
+
+    @rule(event=events(), moment=st.sampled_from(MOMENTS), changes=CHANGES)
+    def amend_what_the_rollups_hold(self, event: Sent, moment: str, changes: Sent) -> None:
+        """The marks are this call's alone; it may move the usage to another hour, month or service."""
+        self._send([event], single=True, direct=True)
+        self.aggregate()
+        self._amend(event["event_id"], {**changes, "timestamp": moment})
+
+    def _amend(self, event_id: str, changes: Sent) -> None:
+        expected = 409
+        if event_id not in self.model.ended:
             expected = 201 if self.model.amend(event_id, changes) else 400
         assert self._correct(event_id, "amend", changes) == expected
 
