@@ -323,8 +323,10 @@ class Machine(RuleBasedStateMachine):
             if (moment := moment_of(sent)) is not None and basis.starts_at <= moment < basis.ends_at
         ]
         compute = [sent["metrics"]["tokens"] for sent in march if is_priced(sent)]
-        tokens = total(("tokens", Decimal(number)) for number in compute).get("tokens", Decimal(0))
-        assert sum(line.quantity for line in billed if line.unit == "tokens") == tokens
+        quantities = [("tokens", line.quantity) for line in billed if line.unit == "tokens"]
+        assert total(quantities).get("tokens", 0) == total(("tokens", Decimal(n)) for n in compute).get(
+            "tokens", 0
+        )
 
 
 def is_priced(sent: Sent) -> bool:
