@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
 import time_machine
+import yaml
+from django.conf import settings
 from django.db import transaction
-from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts.models import ApiKey, AuditEntry, Delivery, Membership, Tenant, User, Webhook
@@ -22,7 +24,9 @@ MARK: Final = "acme-secret"
 
 def operations() -> Iterator[tuple[str, str]]:
     """(method, path) of each operation that asks for a credential."""
-    document: dict[str, Any] = SchemaGenerator().get_schema(public=True)  # type: ignore[no-untyped-call]
+    # The file is compared with the code by a step of its own, and is read thirty times faster than made.
+    with (Path(settings.BASE_DIR) / "docs/openapi.yaml").open() as file:
+        document: dict[str, Any] = yaml.load(file, yaml.CSafeLoader)
     for path, methods in document["paths"].items():
         for method, operation in methods.items():
             if {"ApiKey": []} in operation.get("security", ()):
