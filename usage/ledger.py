@@ -258,17 +258,21 @@ def _note_duplicates(repeated: list[tuple[Lot, Row]]) -> None:
 
 
 def _set_conflicts_aside(conflicts: list[tuple[Lot, Row]]) -> None:
+    """One letter for an id and an entry; it holds every content that the entry had under the id."""
+    letters: dict[tuple[str, str, str], list[Row]] = {}
+    for lot, row in conflicts:
+        letters.setdefault((lot.tenant_id, lot.entry_id, row.event_id), []).append(row)
     DeadLetter.objects.bulk_create(
         (
             DeadLetter(
                 kind=DeadLetter.Kind.CONFLICT,
-                tenant_id=lot.tenant_id,
-                entry_id=lot.entry_id,
-                event_id=row.event_id,
-                payload=encode([row]).decode(),
+                tenant_id=tenant_id,
+                entry_id=entry_id,
+                event_id=event_id,
+                payload=encode(rows).decode(),
                 reason=CONFLICT,
             )
-            for lot, row in conflicts
+            for (tenant_id, entry_id, event_id), rows in letters.items()
         ),
         ignore_conflicts=True,
     )
