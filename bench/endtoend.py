@@ -18,8 +18,11 @@ import psycopg
 import redis
 
 from bench.load import BATCH, COLUMNS, EVENT, body
-from bench.stack import KEY, Stack, fastapi, lane, running
+from bench.stack import KEY, ROOT, Stack, fastapi, lane, running
 from tests.servers.process import free_port
+
+sys.path.append(str(ROOT / "clients/python"))
+from skyledger_client import Client
 
 WRITERS: Final = 2
 SENDERS: Final = 2
@@ -117,18 +120,16 @@ def send_batches(port: int, batches: int) -> None:
 def _probe(port: int, stack: Stack, done: threading.Event) -> list[float]:
     """Seconds from the answer to one event until a reader sees it, again and again."""
     lags = []
-    connection = http.client.HTTPConnection("127.0.0.1", port)
-    with psycopg.connect(stack.postgres.url, autocommit=True) as reader:
+    client = Client(f"http://127.0.0.1:{port}", KEY)
+    with client, psycopg.connect(stack.postgres.url, autocommit=True) as reader:
         while not done.is_set():
             event_id = str(uuid.uuid4())
-            connection.request("POST", "/api/v1/events", json.dumps({**EVENT, "event_id": event_id}), HEADERS)
-            connection.getresponse().read()
+            client.send({**EVENT, "event_id": event_id})
             answered = time.perf_counter()
             query = "SELECT 1 FROM usage_usageevent WHERE tenant_id = %s AND event_id = %s"
             while reader.execute(query, [stack.tenant_id, event_id]).fetchone() is None:
                 time.sleep(0.005)
             lags.append(time.perf_counter() - answered)
-            connection.close()  # a server may have given up a connection that waited this long
             time.sleep(0.05)
     return lags
 

@@ -22,6 +22,8 @@ HOUR: Final = timedelta(hours=1)
 DAY: Final = timedelta(days=1)
 MARKS_PER_LOOK: Final = 10_000
 COLUMNS: Final = ", ".join(("start", *DIMENSIONS, "count", "costs", "metrics"))
+# An aggregator that freezes between two statements would keep its day from all others for ever.
+FROZEN: Final = "SET LOCAL idle_in_transaction_session_timeout = '30s'"
 Level = Rollup.Level
 
 
@@ -76,6 +78,7 @@ def _lock(tenant_id: UUID, day: datetime) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             name = f"usage.rollups {tenant_id} {day:%Y-%m-%d}"
+            cursor.execute(FROZEN)
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
