@@ -16,7 +16,7 @@ from tests.servers.backends import WORKER, Backends
 from tests.servers.process import ServerError
 
 MODE: Final = os.environ.get("SKYLEDGER_TESTS") or "full"
-DATABASE_FIXTURES: Final = {"db", "transactional_db", "django_db_blocker", "live_server"}
+DATABASE_FIXTURES: Final = {"db", "transactional_db", "live_server"}
 PICKING: Final = ("keyword", "lf", "stepwise", "deselect")
 
 backends = Backends()
