@@ -8,7 +8,7 @@ applied, so what the stream holds is what is still to do.
 
 import uuid
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final, NamedTuple
 
 import msgspec
@@ -46,15 +46,11 @@ class Entry(NamedTuple):
 
 
 class QueueState(NamedTuple):
-    """Entries still to be applied, the age of the oldest, and whether Redis keeps them on disk.
-
-    What was accepted before `complete_through`, by Redis's clock as all entries are, is applied.
-    """
+    """Entries still to be applied, the age of the oldest, and whether Redis keeps them on disk."""
 
     depth: int
     oldest_seconds: float
     durable: bool | None
-    complete_through: datetime
 
 
 def accepted_at(entry_id: str) -> datetime:
@@ -176,10 +172,10 @@ def state() -> QueueState | None:
     except (redis.RedisError, OSError):
         breaker.trip()
         return None
-    now = datetime.fromtimestamp(seconds, UTC) + timedelta(microseconds=micros)
-    through = min(now, accepted_at(oldest[0][0].decode())) if oldest else now
-    durable = bool(persistence.get("aof_enabled")) if persistence else None
-    return QueueState(depth, (now - through).total_seconds(), durable, through)
+    age = 0.0
+    if oldest:
+        age = max(0.0, seconds + micros / 1e6 - accepted_at(oldest[0][0].decode()).timestamp())
+    return QueueState(depth, age, bool(persistence.get("aof_enabled")) if persistence else None)
 
 
 def find(tenant_id: uuid.UUID, event_id: str, limit: int) -> bool | None:

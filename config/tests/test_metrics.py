@@ -10,7 +10,6 @@ from unittest.mock import Mock
 import pytest
 from django.core.management import call_command
 from django.test import Client
-from django.utils import timezone
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
@@ -83,7 +82,7 @@ def test_a_caller_cannot_invent_labels() -> None:
 
 
 def test_the_queue_is_measured_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(queue, "state", lambda: QueueState(42, 7.5, True, timezone.now()))
+    monkeypatch.setattr(queue, "state", lambda: QueueState(42, 7.5, True))
     found = scrape()
     assert found["redis_queue_size", frozenset()] == 42
     assert found["event_queue_oldest_seconds", frozenset()] == 7.5

@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 from django.conf import settings as configured
 from django.db import OperationalError, connection
-from django.utils import timezone
 from structlog.testing import capture_logs
 
 from accounts.demo import demo_accounts_load
@@ -128,7 +127,7 @@ def test_living_demo_rows_are_refused_where_it_matters(settings: Any) -> None:
 def test_events_in_a_redis_without_appendonly_are_warned_of(
     monkeypatch: pytest.MonkeyPatch, durable: bool | None, warnings: int
 ) -> None:
-    monkeypatch.setattr(queue, "state", lambda: QueueState(3, 1.0, durable, timezone.now()))
+    monkeypatch.setattr(queue, "state", lambda: QueueState(3, 1.0, durable))
     with capture_logs() as logs:
         startup.warn_about_redis()
     assert len(logs) == warnings

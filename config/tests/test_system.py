@@ -11,7 +11,6 @@ from django.conf import settings
 from django.core.cache import cache
 from django.db import OperationalError
 from django.test import Client
-from django.utils import timezone
 
 from config import probes
 from config.tasks import beat
@@ -97,7 +96,7 @@ def test_a_question_that_hangs_is_not_asked_again(monkeypatch: pytest.MonkeyPatc
 
 def waiting(monkeypatch: pytest.MonkeyPatch, settings: Any, depth: int, age: float, durable: bool) -> None:
     settings.REDIS_URL = settings.REDIS_URL or "redis://127.0.0.1:1/0"
-    monkeypatch.setattr(queue, "state", lambda: QueueState(depth, age, durable, timezone.now()))
+    monkeypatch.setattr(queue, "state", lambda: QueueState(depth, age, durable))
 
 
 @pytest.mark.parametrize(("age", "code"), [(1.0, 200), (400.0, 503)])

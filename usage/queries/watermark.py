@@ -1,6 +1,6 @@
 """How complete the ledger is."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from django.conf import settings
@@ -20,10 +20,13 @@ class Watermark(NamedTuple):
 
 def watermark() -> Watermark:
     """Where the ledger stands; ask before reading events, so that the answer is never too good."""
+    now = datetime.now(UTC)
     if not settings.REDIS_URL:
-        return Watermark(datetime.now(UTC), 0)
+        return Watermark(now, 0)
     state = queue.state()
-    return Watermark(None, None) if state is None else Watermark(state.complete_through, state.depth)
+    if state is None:
+        return Watermark(None, None)
+    return Watermark(now - timedelta(seconds=state.oldest_seconds), state.depth)
 
 
 def complete_through() -> datetime | None:
