@@ -14,6 +14,7 @@ from rest_framework.views import APIView
 
 from accounts.api.base import TenantViewSet, validated
 from accounts.permissions import HasScope, principal_of, refuse_other_tenant
+from usage.exact import canonical
 from usage.models import Alert
 from usage.models.alerts import DAY_MINUTES, MOST_EMAILS
 from usage.queries.quotas import quota_state
@@ -73,10 +74,10 @@ class AlertResponse(serializers.ModelSerializer[Alert]):
         )  # fmt: skip
 
     def threshold_text(self, alert: Alert) -> str:
-        return format(alert.threshold, "f")
+        return canonical(alert.threshold)
 
     def value_text(self, alert: Alert) -> str | None:
-        return None if alert.value is None else format(alert.value, "f")
+        return None if alert.value is None else canonical(alert.value)
 
 
 @extend_schema_view(

@@ -17,6 +17,7 @@ from accounts.principals import SYSTEM, Principal
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
+from usage.exact import canonical
 from usage.filters import read_filter, read_property
 from usage.models import Alert
 from usage.models.alerts import DAY_MINUTES, MOST_EMAILS
@@ -160,7 +161,7 @@ def _payload(alert: Alert) -> dict[str, Any]:
 
 
 def _told(value: Any) -> Any:
-    return format(value, "f") if isinstance(value, Decimal) else value
+    return canonical(value) if isinstance(value, Decimal) else value
 
 
 def _save(alert: Alert) -> None:
