@@ -160,16 +160,23 @@ def _statement(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:
 def _stored(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:
     """From rollups. One with several currencies makes a row for each, and counts with the first of them."""
     columns = ("level", "start", "count", "costs", "metrics", *asked.group_by)
-    inner, params = _rollups(asked).values(*columns).query.sql_with_params()
+    rollups = _rollups(asked)
+    if pieces:  # what the index can find; the join below cannot tell it
+        bounds = {"start__gte": pieces[0].start, "start__lt": pieces[-1].end}
+        rollups = rollups.filter(level__in=sorted({piece.source.value for piece in pieces}), **bounds)
+    inner, params = rollups.values(*columns).query.sql_with_params()
     billed = ["billed.currency", "billed.cost::numeric"] if asked.costs else ["NULL", "NULL::numeric"]
     once = "CASE WHEN coalesce(billed.place, 1) = 1 THEN {} END" if asked.costs else "{}"
     numbers = [f"(metrics -> %s -> {place})::numeric" for place in range(4)] * len(asked.metrics)
     chosen = ["start", *asked.group_by, *billed, *(once.format(number) for number in ["count", *numbers])]
     each = "LEFT JOIN jsonb_each(costs) WITH ORDINALITY AS billed(currency, cost, place) ON TRUE"
     sql = f"""
-        SELECT {", ".join(chosen)} FROM ({inner}) AS rollup
-        JOIN unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS piece(source, low, high)
-        ON level = source AND start >= low AND start < high {each if asked.costs else ""}
+        SELECT {", ".join(chosen)} FROM (
+            SELECT rollup.* FROM ({inner}) AS rollup
+            JOIN unnest(%s::text[], %s::timestamptz[], %s::timestamptz[]) AS piece(source, low, high)
+            ON level = source AND start >= low AND start < high
+            OFFSET 0  -- or the planner may take costs apart of rows that no piece wants
+        ) AS rollup {each if asked.costs else ""}
     """  # noqa: S608
     names = [name for name in asked.metrics for _ in range(4)]
     return sql, [*names, *params, [piece.source.value for piece in pieces], *_ranges(pieces)]
