@@ -6,67 +6,33 @@ import socket
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from itertools import product
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import pytest
 import time_machine
 from django.conf import settings
 from django.core import mail
 from django.core.mail import EmailMultiAlternatives
-from django.db import connection, transaction
+from django.db import transaction
 from django.template import TemplateDoesNotExist
-from prometheus_client import REGISTRY
 
 from accounts import outbound
 from accounts.models import ActivityEntry, AuditEntry, Delivery, Tenant, User, Webhook
 from accounts.principals import SYSTEM
 from accounts.queries import deliveries_due
-from accounts.redis_link import breaker
 from accounts.services import sending
 from accounts.services.deliveries import deliveries_prune, delivery_enqueue, notify
 from accounts.services.logs import record
-from accounts.services.sending import BACKOFF, LEASE_SECONDS, deliver, deliveries_sweep
+from accounts.services.sending import BACKOFF, deliver, deliveries_sweep
 from accounts.services.webhooks import webhook_create, webhook_rotate_secret
 from accounts.tasks import deliver as deliver_task
 from accounts.tasks import prune_deliveries, sweep_deliveries
+from accounts.tests.outbox import START, happen, only, reset_mail
 from accounts.tests.receiver import Receiver
 
 pytestmark = pytest.mark.django_db
 Hook = tuple[Webhook, str]
-START: Final = datetime(2026, 3, 1, 10, tzinfo=UTC)
-
-
-def happen(tenant: Tenant, type: str = "test.done", **payload: Any) -> None:
-    with transaction.atomic():
-        record(tenant=tenant, type=type, by=SYSTEM, payload=payload)
-
-
-def only() -> Delivery:
-    found: Delivery = Delivery.objects.get()
-    return found
-
-
-@pytest.fixture
-def counted() -> Callable[[str, str], float]:
-    """How much a kind's outcome has grown since the test began."""
-
-    def value(kind: str, outcome: str) -> float:
-        labels = {"kind": kind, "outcome": outcome}
-        return REGISTRY.get_sample_value("deliveries_total", labels) or 0.0
-
-    every = product(("webhook", "mail"), ("delivered", "retried", "failed"))
-    before = {labels: value(*labels) for labels in every}
-    return lambda kind, outcome: value(kind, outcome) - before[kind, outcome]
-
-
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Time stands still at START until it is shifted, and waits have no jitter."""
-    monkeypatch.setattr(sending, "JITTER", 0)
-    with time_machine.travel(START, tick=False) as traveller:
-        yield traveller
 
 
 def test_a_deed_arrives_signed(
@@ -361,125 +327,6 @@ def test_an_answer_that_is_none(acme: Tenant, hook: Hook) -> None:
     assert only().last_error == "BadStatusLine:  \u00ff no HTTP  "
 
 
-def test_while_no_worker_can_be_asked_mail_goes_out_and_webhooks_wait(
-    acme: Tenant, hook: Hook, receiver: Receiver, member: User, committed: Any, settings: Any
-) -> None:
-    settings.REDIS_URL = "redis://127.0.0.1:1/0"
-    breaker.trip()
-    with committed(execute=True):
-        happen(acme)
-        reset_mail(member)
-    assert (len(mail.outbox), receiver.got) == (1, [])
-    assert set(Delivery.objects.values_list("kind", "state")) == {
-        ("webhook", "pending"),
-        ("mail", "delivered"),
-    }
-    deliveries_sweep()
-    assert len(receiver.got) == 1
-
-
-def test_a_dead_senders_claim_is_taken_over(
-    acme: Tenant, hook: Hook, receiver: Receiver, clock: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Killed(BaseException):
-        pass
-
-    def killed(*args: Any) -> None:
-        raise Killed
-
-    happen(acme)
-    with monkeypatch.context() as patch:
-        patch.setattr(outbound, "post", killed)
-        with pytest.raises(Killed):
-            deliveries_sweep()
-    assert (only().state, only().attempts) == ("pending", 1)
-    assert deliveries_sweep() == 0  # it may still be at work
-    clock.shift(LEASE_SECONDS)
-    assert deliveries_sweep() == 1
-    assert len(receiver.got) == 1
-    assert (only().state, only().attempts) == ("delivered", 2)
-
-
-def test_one_that_kills_its_senders_is_given_up(acme: Tenant, hook: Hook, receiver: Receiver) -> None:
-    happen(acme)
-    Delivery.objects.update(attempts=len(BACKOFF) + 1)
-    assert deliveries_sweep() == 1
-    assert (only().state, receiver.got) == ("failed", [])
-
-
-def test_a_sender_whose_lease_ran_out_has_no_say(
-    acme: Tenant, hook: Hook, receiver: Receiver, clock: Any
-) -> None:
-    """The slow one fails after the other delivered; the message stays delivered."""
-    receiver.answers.extend([(204, {}), (500, {})])
-    happen(acme)
-    slow = sending._claim(only().pk)
-    assert slow is not None
-    clock.shift(LEASE_SECONDS)
-    assert deliveries_sweep() == 1
-    outcome = sending._post(slow)
-    assert outcome.status == 500
-    sending._put_off(slow, outcome)
-    sending._given_up(slow, outcome)
-    assert (only().state, only().last_status, only().attempts) == ("delivered", 204, 2)
-    assert Webhook.objects.get().failures == 0
-
-
-@pytest.mark.django_db(transaction=True)
-def test_two_sweeps_at_once_send_once(acme: Tenant, hook: Hook, receiver: Receiver) -> None:
-    for n in range(10):
-        happen(acme, n=n)
-    start = threading.Barrier(3)
-    failures: list[BaseException] = []
-
-    def sweep() -> None:
-        try:
-            start.wait(20)
-            deliveries_sweep()
-        except BaseException as error:
-            failures.append(error)
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=sweep) for _ in range(3)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    assert failures == []
-    assert sorted(json.loads(message.body)["data"]["n"] for message in receiver.got) == list(range(10))
-    assert set(Delivery.objects.values_list("state", "attempts")) == {("delivered", 1)}
-
-
-def test_a_claim_is_had_once(acme: Tenant, hook: Hook, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Both saw it due; the one who is later finds it moved on."""
-    happen(acme)
-    delivery = only()
-    seen_before = sending._due().filter(pk=delivery.pk).select_related("webhook", "tenant")
-    list(seen_before)
-    first = sending._claim(delivery.pk)
-    assert first is not None
-    monkeypatch.setattr(sending, "_due", lambda: Stale(seen_before))
-    assert sending._claim(delivery.pk) is None
-    assert only().attempts == 1
-
-
-class Stale:
-    """What somebody read a moment ago."""
-
-    def __init__(self, rows: Any) -> None:
-        self.rows = rows
-
-    def filter(self, **_: Any) -> "Stale":
-        return self
-
-    def select_related(self, *_: Any) -> "Stale":
-        return self
-
-    def first(self) -> Any:
-        return self.rows[0]
-
-
 def test_two_secrets_sign_while_they_overlap(
     acme: Tenant, hook: Hook, receiver: Receiver, clock: Any
 ) -> None:
@@ -511,15 +358,6 @@ def test_secrets_are_kept_closed(acme: Tenant, hook: Hook, receiver: Receiver, s
     second.refresh_from_db()
     assert (second.state, second.last_error) == ("failed", "Its secret cannot be read; rotate it.")
     assert len(receiver.got) == 1
-
-
-RESET: Final = "password_reset.requested"
-
-
-def reset_mail(user: User) -> Delivery:
-    with transaction.atomic():
-        (delivery,) = notify(tenant=None, type=RESET, to=[user.email], payload={"user_id": str(user.pk)})
-    return delivery
 
 
 def test_mail_is_text_and_html_with_one_id(member: User, counted: Callable[[str, str], float]) -> None:
