@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
-from django.db.models import Count, Value
 from django.utils import timezone
 
-from accounts.models import Tenant, TenantQuerySet
+from accounts.models import Tenant
 from usage.models import UsageEvent
+from usage.queries.sums import sums
 
 DAYS: Final = 30
 SERIES: Final = 5  # more services than this, and the last series stands for the rest
@@ -38,7 +38,7 @@ def overview(tenant: Tenant) -> Overview:
     today = timezone.localdate(now)
     calendar = [today - timedelta(days=back) for back in reversed(range(DAYS))]
     mine = UsageEvent.objects.for_tenant(tenant).live()
-    counts = _counts(mine, calendar)
+    counts = _counts(tenant, calendar)
     services = _services(counts)
     return Overview(
         last_event_at=mine.values_list("timestamp", flat=True).first(),
@@ -48,20 +48,12 @@ def overview(tenant: Tenant) -> Overview:
     )
 
 
-def _counts(events: TenantQuerySet, calendar: list[date]) -> Counts:
-    """Events per day and service. A range per day is served by the index, and asks the database for no
-    time zones: six times faster on SQLite than to cut each event's timestamp to its day.
-    """
-    days = [
-        events.filter(timestamp__gte=midnight(day), timestamp__lt=midnight(day + timedelta(days=1)))
-        .order_by()
-        .values("service_type")
-        .annotate(number=Value(number), events=Count("id"))
-        .values_list("number", "service_type", "events")
-        for number, day in enumerate(calendar)
-    ]
-    rows = days[0].union(*days[1:], all=True)
-    return {(calendar[number], service): count for number, service, count in rows}
+def _counts(tenant: Tenant, calendar: list[date]) -> Counts:
+    """Events per day and service."""
+    days = {midnight(day): day for day in calendar}
+    edges = [*days, midnight(calendar[-1] + timedelta(days=1))]
+    found = sums(tenant=tenant, edges=edges, group_by=["service_type"])
+    return {(days[row.start], row.group[0]): row.tally.count for row in found}
 
 
 def midnight(day: date) -> datetime:

@@ -11,6 +11,7 @@ from tests.browser import browser
 from tests.builders import make_key
 from usage.models import UsageEvent
 from usage.overview import overview
+from usage.tests.sums import mark
 
 
 def make_events(tenant: Tenant, service: str, *moments: datetime) -> None:
@@ -18,6 +19,7 @@ def make_events(tenant: Tenant, service: str, *moments: datetime) -> None:
         UsageEvent.objects.create(
             tenant=tenant, event_id=f"{service}-{number}", timestamp=moment, service_type=service
         )
+        mark(tenant, moment)
 
 
 def test_figures_count_the_tenant_alone(acme: Tenant, rival: Tenant, owner: User, member: User) -> None:
