@@ -32,7 +32,7 @@ class Migration(migrations.Migration):
                 ('min_points', models.PositiveIntegerField(default=1, help_text='0: silence counts too.')),
                 ('emails', models.JSONField(blank=True, default=list)),
                 ('is_active', models.BooleanField(default=True)),
-                ('status', models.CharField(choices=[('resolved', 'Resolved'), ('active', 'Active'), ('acknowledged', 'Acknowledged')], db_index=True, default='resolved', editable=False, max_length=16)),
+                ('status', models.CharField(choices=[('resolved', 'Resolved'), ('active', 'Active'), ('acknowledged', 'Acknowledged')], default='resolved', editable=False, max_length=16)),
                 ('status_since', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('value', usage.models.fields.ExactDecimalField(editable=False, null=True)),
                 ('evaluated_at', models.DateTimeField(editable=False, null=True)),

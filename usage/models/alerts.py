@@ -61,9 +61,7 @@ class Alert(TenantOwned):
     min_points = models.PositiveIntegerField(default=1, help_text="0: silence counts too.")
     emails = models.JSONField(default=list, blank=True)
     is_active = models.BooleanField(default=True)
-    status = models.CharField(
-        max_length=16, choices=Status.choices, default=Status.RESOLVED, editable=False, db_index=True
-    )
+    status = models.CharField(max_length=16, choices=Status.choices, default=Status.RESOLVED, editable=False)
     status_since = models.DateTimeField(default=timezone.now, editable=False)
     value = ExactDecimalField(null=True, editable=False)
     evaluated_at = models.DateTimeField(null=True, editable=False)

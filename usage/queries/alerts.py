@@ -4,8 +4,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from django.db.models import Count
-
 from usage.exact import quotient
 from usage.filters import filter_q, read_filter
 from usage.models import Alert, Meter, UsageEvent
@@ -63,5 +61,5 @@ def _cost(alert: Alert, question: Question) -> Decimal:
     events: Any = UsageEvent.objects.for_tenant(alert.tenant).live().order_by()
     events = events.filter(timestamp__gte=question.start, timestamp__lt=question.end)
     rows = events.filter(filter_q(read_filter(alert.filter))).annotate(sent_in=SentCurrency())
-    found = rows.filter(sent_in=alert.currency).aggregate(cost=ExactSum(SentCost()), n=Count("pk"))
+    found = rows.filter(sent_in=alert.currency).aggregate(cost=ExactSum(SentCost()))
     return found["cost"] or Decimal(0)
