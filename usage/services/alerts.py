@@ -8,7 +8,7 @@ import structlog
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
-from django.db.models import F, Q
+from django.db.models import Q
 from django.utils import timezone
 
 from accounts.errors import AppError, Conflict, ValidationFailed
@@ -134,9 +134,10 @@ def _raises(alert: Alert, now: datetime) -> bool:
 
 def _moves(alert: Alert, *states: Alert.Status, to: Alert.Status) -> bool:
     found = Alert.objects.for_tenant(alert.tenant).filter(pk=alert.pk, status__in=states)
-    moved = found.update(status=to, status_since=timezone.now(), updated_at=F("updated_at"))
+    if not found.update(status=to, status_since=timezone.now()):
+        return False
     alert.refresh_from_db()
-    return bool(moved)
+    return True
 
 
 def _tell(alert: Alert, action: str) -> None:

@@ -16,6 +16,7 @@ from usage.queries.alerts import alert_reading
 from usage.services.alerts import (
     alert_acknowledge,
     alert_create,
+    alert_delete,
     alert_evaluate,
     alert_resolve,
     alert_update,
@@ -204,3 +205,13 @@ def test_one_that_cannot_be_read_stops_no_other(acme: Tenant) -> None:
     send(acme)
     assert alerts_evaluate(now=NOW) == 1
     assert [status(one) for one in (broken, good, off)] == ["resolved", "active", "resolved"]
+
+
+def test_one_that_is_deleted_meanwhile_is_nobodys(acme: Tenant) -> None:
+    watched = alert(acme, threshold=Decimal(1))
+    stale = Alert.objects.select_related("tenant").get(pk=watched.pk)
+    alert_delete(by=SYSTEM, alert=watched)
+    assert alert_evaluate(alert=stale, now=NOW) is False
+    send(acme)
+    assert alert_evaluate(alert=stale, now=NOW) is False
+    assert told() == ["alert.deleted"]
