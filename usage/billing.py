@@ -12,7 +12,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from usage.exact import EXACT, canonical
+from accounts.exact import EXACT, canonical
 from usage.pricing import ZERO, Step, Terms, charge, rounded, total
 
 EVENTS: Final = "events"

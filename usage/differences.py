@@ -5,8 +5,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from accounts.exact import EXACT, canonical
 from usage.billing import Line
-from usage.exact import EXACT, canonical
 from usage.pricing import ZERO, exact_sum
 
 Key = tuple[str, ...]

@@ -4,11 +4,10 @@ import math
 import operator
 import re
 from collections.abc import Callable, Sequence
-from decimal import Context, Decimal
+from decimal import Decimal
 from typing import Any, Final
 
-# Accepted numbers have 38 digits between 10^37 and 10^-67; no sum of them is ever rounded here.
-EXACT: Final = Context(prec=200)
+from accounts.exact import EXACT, canonical
 
 # A cost that was sent as text; within these bounds sums of costs stay exact too. PostgreSQL reads it as well.
 COST_TEXT: Final = r"-?[0-9]{1,38}(\.[0-9]{1,38})?([eE][+-]?[0-5]?[0-9])?"
@@ -26,16 +25,6 @@ COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
     "^=": str.startswith,
     "~": operator.contains,
 }
-
-
-def canonical(number: Decimal) -> str:
-    """The one plain decimal text of a number: no exponent, no trailing zeros, no minus zero."""
-    return format(EXACT.normalize(number), "f") if number else "0"
-
-
-def quotient(number: Decimal, divisor: Decimal) -> Decimal:
-    """A division to 20 digits after the point, the last rounded half to even."""
-    return EXACT.quantize(EXACT.divide(number, divisor), Decimal("1E-20"))
 
 
 def nearest_rank(numbers: Sequence[Decimal], share: Decimal) -> Decimal:

@@ -20,10 +20,10 @@ from django.db.models import QuerySet
 from openpyxl import Workbook
 
 from accounts.errors import ValidationFailed
+from accounts.sheets import csv_cell, xlsx_cell
 from accounts.wire import encode
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
-from usage.sheets import csv_cell, xlsx_cell
 
 FETCHED: Final = 2000
 XLSX_MAX_EVENTS: Final = 1_048_575  # and the header

@@ -10,7 +10,7 @@ from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import Final
 
-from usage.exact import EXACT
+from accounts.exact import EXACT
 
 ZERO: Final = Decimal(0)
 ROUNDING: Final = Context(prec=EXACT.prec, rounding=ROUND_HALF_UP)

@@ -25,7 +25,8 @@ from django.db.models import (
 from django.db.models.functions import Coalesce, Substr
 from django.db.models.sql.compiler import SQLCompiler
 
-from usage.exact import COST_TEXT, CURRENCY_TEXT, DEFAULT_CURRENCY, NO_CURRENCY, canonical
+from accounts.exact import canonical
+from usage.exact import COST_TEXT, CURRENCY_TEXT, DEFAULT_CURRENCY, NO_CURRENCY
 from usage.sqlite import COLLATION
 
 JSON_COLUMNS: Final = frozenset({"metrics", "metadata", "billing_info"})

@@ -14,18 +14,9 @@ from typing import Any, Final
 import msgspec
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from accounts.exact import EXACT, canonical
 from accounts.wire import exact_number
-from usage.exact import (
-    COMPARED,
-    EXACT,
-    canonical,
-    cost_of,
-    currency_of,
-    nearest_rank,
-    number_of,
-    property_in,
-    text_of,
-)
+from usage.exact import COMPARED, cost_of, currency_of, nearest_rank, number_of, property_in, text_of
 
 COLLATION: Final = "sky_decimal"
 _read = msgspec.json.Decoder(float_hook=exact_number).decode

@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
+from accounts.sheets import Cell, csv_file, xlsx_file
 from accounts.wire import encode
 from usage.models import Statement
 from usage.queries.statements import adjustments_of
-from usage.sheets import Cell, csv_file, xlsx_file
 
 COLUMNS: Final = (
     "document", "line", "service_type", "service_provider", "model", "unit", "starts_at", "ends_at",

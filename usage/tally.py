@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple, Self
 
-from usage.exact import EXACT, number_of
+from accounts.exact import EXACT
+from usage.exact import number_of
 
 
 class Measure(NamedTuple):

@@ -13,8 +13,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.base import TenantViewSet, validated
+from accounts.exact import canonical
 from accounts.permissions import HasScope, principal_of, refuse_other_tenant
-from usage.exact import canonical
 from usage.models import Alert
 from usage.models.alerts import DAY_MINUTES, MOST_EMAILS
 from usage.queries.quotas import quota_state

@@ -15,12 +15,12 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.models.tenancy import validate_time_zone
 from accounts.permissions import HasScope, principal_of
 from usage.api.documents import zoned_moment
 from usage.dimensions import DIMENSIONS
-from usage.exact import canonical
 from usage.queries import analytics
 from usage.queries.analytics import DEFAULT_SPANS, Scope
 from usage.queries.events import FILTERS

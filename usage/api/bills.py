@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from usage.exact import canonical
+from accounts.exact import canonical
 from usage.models import Adjustment, Statement
 from usage.queries.statements import adjustments_of
 from usage.statement_files import unit_price

@@ -12,10 +12,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.exact import canonical
 from accounts.permissions import HasScope, principal_of
 from usage.api.documents import DayOrMoment, UsageEventResponse
 from usage.dimensions import DIMENSIONS
-from usage.exact import canonical
 from usage.queries.event_figures import event_figures
 from usage.queries.explain import figure_explain
 

@@ -14,9 +14,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import TenantViewSet, validated
+from accounts.exact import canonical
 from accounts.models.tenancy import validate_time_zone
 from usage.api.documents import zoned_moment
-from usage.exact import canonical
 from usage.filters import read_filter, read_property
 from usage.models import Meter
 from usage.queries.calendar import UNITS

@@ -4,7 +4,7 @@ import datetime
 
 import django.db.models.deletion
 import django.utils.timezone
-import usage.models.fields
+import accounts.models.fields
 import uuid_utils.compat
 from django.db import migrations, models
 from django.db.models.functions import TruncHour
@@ -29,13 +29,13 @@ class Migration(migrations.Migration):
             name='Correction',
             fields=[
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('event_id', usage.models.fields.ByteOrderedCharField(max_length=255)),
+                ('event_id', accounts.models.fields.ByteOrderedCharField(max_length=255)),
                 ('revision', models.PositiveSmallIntegerField()),
                 ('kind', models.CharField(choices=[('void', 'Void'), ('amend', 'Amend')], max_length=16)),
                 ('reason', models.CharField(max_length=2000)),
                 ('actor', models.CharField(max_length=255)),
                 ('created_at', models.DateTimeField(default=django.utils.timezone.now)),
-                ('changes', usage.models.fields.ExactJSONField(decoder=usage.models.fields.ExactJSONDecoder, default=dict, encoder=usage.models.fields.ExactJSONEncoder, help_text='Field → [before, after].')),
+                ('changes', accounts.models.fields.ExactJSONField(decoder=accounts.models.fields.ExactJSONDecoder, default=dict, encoder=accounts.models.fields.ExactJSONEncoder, help_text='Field → [before, after].')),
                 ('signature', models.CharField(max_length=64)),
             ],
             options={
@@ -53,7 +53,7 @@ class Migration(migrations.Migration):
             name='DuplicateReceipt',
             fields=[
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('event_id', usage.models.fields.ByteOrderedCharField(max_length=255)),
+                ('event_id', accounts.models.fields.ByteOrderedCharField(max_length=255)),
                 ('received_at', models.DateTimeField()),
             ],
             options={
@@ -64,16 +64,16 @@ class Migration(migrations.Migration):
             name='Rollup',
             fields=[
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('level', usage.models.fields.ByteOrderedCharField(choices=[('hour', 'Hour'), ('day', 'Day')], max_length=4)),
+                ('level', accounts.models.fields.ByteOrderedCharField(choices=[('hour', 'Hour'), ('day', 'Day')], max_length=4)),
                 ('start', models.DateTimeField()),
-                ('service_type', usage.models.fields.ByteOrderedCharField(max_length=50)),
-                ('service_provider', usage.models.fields.ByteOrderedCharField(max_length=255)),
-                ('event_type', usage.models.fields.ByteOrderedCharField(max_length=255)),
-                ('user_id', usage.models.fields.ByteOrderedCharField(max_length=255)),
-                ('model', usage.models.fields.ByteOrderedCharField(blank=True, max_length=255)),
+                ('service_type', accounts.models.fields.ByteOrderedCharField(max_length=50)),
+                ('service_provider', accounts.models.fields.ByteOrderedCharField(max_length=255)),
+                ('event_type', accounts.models.fields.ByteOrderedCharField(max_length=255)),
+                ('user_id', accounts.models.fields.ByteOrderedCharField(max_length=255)),
+                ('model', accounts.models.fields.ByteOrderedCharField(blank=True, max_length=255)),
                 ('count', models.BigIntegerField()),
-                ('costs', usage.models.fields.ExactJSONField(decoder=usage.models.fields.ExactJSONDecoder, default=dict, encoder=usage.models.fields.ExactJSONEncoder)),
-                ('metrics', usage.models.fields.ExactJSONField(decoder=usage.models.fields.ExactJSONDecoder, default=dict, encoder=usage.models.fields.ExactJSONEncoder)),
+                ('costs', accounts.models.fields.ExactJSONField(decoder=accounts.models.fields.ExactJSONDecoder, default=dict, encoder=accounts.models.fields.ExactJSONEncoder)),
+                ('metrics', accounts.models.fields.ExactJSONField(decoder=accounts.models.fields.ExactJSONDecoder, default=dict, encoder=accounts.models.fields.ExactJSONEncoder)),
             ],
         ),
         migrations.RemoveConstraint(

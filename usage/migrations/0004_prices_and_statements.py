@@ -2,7 +2,7 @@
 
 import django.core.validators
 import django.db.models.deletion
-import usage.models.fields
+import accounts.models.fields
 import uuid_utils.compat
 from decimal import Decimal
 from django.db import migrations, models
@@ -71,11 +71,11 @@ class Migration(migrations.Migration):
                 ('scheme', models.CharField(max_length=16)),
                 ('starts_at', models.DateTimeField()),
                 ('ends_at', models.DateTimeField()),
-                ('quantity', usage.models.fields.ExactDecimalField()),
-                ('unrounded', usage.models.fields.ExactDecimalField()),
-                ('amount', usage.models.fields.ExactDecimalField()),
+                ('quantity', accounts.models.fields.ExactDecimalField()),
+                ('unrounded', accounts.models.fields.ExactDecimalField()),
+                ('amount', accounts.models.fields.ExactDecimalField()),
                 ('currency', models.TextField()),
-                ('explanation', usage.models.fields.ExactJSONField(decoder=usage.models.fields.ExactJSONDecoder, encoder=usage.models.fields.ExactJSONEncoder)),
+                ('explanation', accounts.models.fields.ExactJSONField(decoder=accounts.models.fields.ExactJSONDecoder, encoder=accounts.models.fields.ExactJSONEncoder)),
                 ('billed_by_sender', models.JSONField()),
                 ('statement', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='usage.statement')),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
@@ -97,11 +97,11 @@ class Migration(migrations.Migration):
                 ('scheme', models.CharField(max_length=16)),
                 ('starts_at', models.DateTimeField()),
                 ('ends_at', models.DateTimeField()),
-                ('quantity', usage.models.fields.ExactDecimalField()),
-                ('unrounded', usage.models.fields.ExactDecimalField()),
-                ('amount', usage.models.fields.ExactDecimalField()),
+                ('quantity', accounts.models.fields.ExactDecimalField()),
+                ('unrounded', accounts.models.fields.ExactDecimalField()),
+                ('amount', accounts.models.fields.ExactDecimalField()),
                 ('currency', models.TextField()),
-                ('explanation', usage.models.fields.ExactJSONField(decoder=usage.models.fields.ExactJSONDecoder, encoder=usage.models.fields.ExactJSONEncoder)),
+                ('explanation', accounts.models.fields.ExactJSONField(decoder=accounts.models.fields.ExactJSONDecoder, encoder=accounts.models.fields.ExactJSONEncoder)),
                 ('billed_by_sender', models.JSONField()),
                 ('adjustment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='lines', to='usage.adjustment')),
                 ('tenant', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.tenant')),
@@ -115,15 +115,15 @@ class Migration(migrations.Migration):
             name='PriceRule',
             fields=[
                 ('id', models.UUIDField(default=uuid_utils.compat.uuid7, editable=False, primary_key=True, serialize=False)),
-                ('service_type', usage.models.fields.ByteOrderedCharField(max_length=50)),
-                ('service_provider', usage.models.fields.ByteOrderedCharField(blank=True, max_length=255)),
-                ('model_or_tier', usage.models.fields.ByteOrderedCharField(blank=True, max_length=255)),
-                ('event_type', usage.models.fields.ByteOrderedCharField(blank=True, max_length=255)),
-                ('unit', usage.models.fields.ByteOrderedCharField(max_length=255)),
+                ('service_type', accounts.models.fields.ByteOrderedCharField(max_length=50)),
+                ('service_provider', accounts.models.fields.ByteOrderedCharField(blank=True, max_length=255)),
+                ('model_or_tier', accounts.models.fields.ByteOrderedCharField(blank=True, max_length=255)),
+                ('event_type', accounts.models.fields.ByteOrderedCharField(blank=True, max_length=255)),
+                ('unit', accounts.models.fields.ByteOrderedCharField(max_length=255)),
                 ('currency', models.CharField(max_length=3, validators=[django.core.validators.RegexValidator('^[A-Z]{3}$', 'Give an ISO 4217 code such as EUR.')])),
                 ('scheme', models.CharField(choices=[('flat', 'flat'), ('per_unit', 'per_unit'), ('package', 'package'), ('volume', 'volume'), ('graduated', 'graduated')], max_length=16)),
-                ('tiers', usage.models.fields.ExactJSONField(decoder=usage.models.fields.ExactJSONDecoder, encoder=usage.models.fields.ExactJSONEncoder)),
-                ('minimum_charge', usage.models.fields.ExactDecimalField(default=Decimal('0'), help_text='Least amount of a month with usage.')),
+                ('tiers', accounts.models.fields.ExactJSONField(decoder=accounts.models.fields.ExactJSONDecoder, encoder=accounts.models.fields.ExactJSONEncoder)),
+                ('minimum_charge', accounts.models.fields.ExactDecimalField(default=Decimal('0'), help_text='Least amount of a month with usage.')),
                 ('valid_from', models.DateTimeField()),
                 ('valid_until', models.DateTimeField(blank=True, null=True)),
                 ('is_active', models.BooleanField(default=True)),

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-import usage.models.fields
+import accounts.models.fields
 
 
 class Migration(migrations.Migration):
@@ -16,10 +16,10 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name="deadletter",
             name="mended",
-            field=usage.models.fields.ExactJSONField(
+            field=accounts.models.fields.ExactJSONField(
                 blank=True,
-                decoder=usage.models.fields.ExactJSONDecoder,
-                encoder=usage.models.fields.ExactJSONEncoder,
+                decoder=accounts.models.fields.ExactJSONDecoder,
+                encoder=accounts.models.fields.ExactJSONEncoder,
                 null=True,
             ),
         ),

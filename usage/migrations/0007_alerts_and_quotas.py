@@ -3,7 +3,7 @@
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import usage.models.fields
+import accounts.models.fields
 import uuid_utils.compat
 from django.db import migrations, models
 
@@ -25,7 +25,7 @@ class Migration(migrations.Migration):
                 ('metric', models.CharField(blank=True, help_text='Of usage and latency.', max_length=255)),
                 ('filter', models.TextField(blank=True, max_length=2000)),
                 ('operator', models.CharField(choices=[('>=', '>='), ('>', '>'), ('<=', '<='), ('<', '<')], default='>=', max_length=2)),
-                ('threshold', usage.models.fields.ExactDecimalField()),
+                ('threshold', accounts.models.fields.ExactDecimalField()),
                 ('currency', models.CharField(default='USD', max_length=3, validators=[django.core.validators.RegexValidator('^[A-Z]{3}$', 'Give an ISO 4217 code such as EUR.')])),
                 ('window_minutes', models.PositiveIntegerField(default=60, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(44640)])),
                 ('cooldown_minutes', models.PositiveIntegerField(default=60, validators=[django.core.validators.MaxValueValidator(44640)])),
@@ -34,7 +34,7 @@ class Migration(migrations.Migration):
                 ('is_active', models.BooleanField(default=True)),
                 ('status', models.CharField(choices=[('resolved', 'Resolved'), ('active', 'Active'), ('acknowledged', 'Acknowledged')], default='resolved', editable=False, max_length=16)),
                 ('status_since', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
-                ('value', usage.models.fields.ExactDecimalField(editable=False, null=True)),
+                ('value', accounts.models.fields.ExactDecimalField(editable=False, null=True)),
                 ('evaluated_at', models.DateTimeField(editable=False, null=True)),
                 ('raised_at', models.DateTimeField(editable=False, null=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),

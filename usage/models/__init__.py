@@ -2,13 +2,6 @@
 
 from usage.models.alerts import Alert, Quota
 from usage.models.events import Correction, UsageEvent
-from usage.models.fields import (
-    ByteOrderedCharField,
-    ExactDecimalField,
-    ExactJSONDecoder,
-    ExactJSONEncoder,
-    ExactJSONField,
-)
 from usage.models.letters import DeadLetter, DuplicateReceipt
 from usage.models.meters import Meter
 from usage.models.prices import PriceRule
@@ -19,15 +12,10 @@ __all__ = [
     "Adjustment",
     "AdjustmentLine",
     "Alert",
-    "ByteOrderedCharField",
     "Correction",
     "DeadLetter",
     "DirtyHour",
     "DuplicateReceipt",
-    "ExactDecimalField",
-    "ExactJSONDecoder",
-    "ExactJSONEncoder",
-    "ExactJSONField",
     "Meter",
     "PriceRule",
     "Quota",

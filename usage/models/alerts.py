@@ -9,8 +9,8 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.models import TenantOwned
+from accounts.models.fields import ExactDecimalField
 from usage.exact import COMPARED
-from usage.models.fields import ExactDecimalField
 
 DAY_MINUTES: Final = 24 * 60
 MOST_EMAILS: Final = 20

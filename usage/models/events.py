@@ -9,9 +9,9 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.models import TenantOwned, TenantQuerySet
+from accounts.models.fields import ByteOrderedCharField, ExactJSONField
 from accounts.wire import encode
 from usage.exact import canonical_document
-from usage.models.fields import ByteOrderedCharField, ExactJSONField
 
 
 class EventQuerySet(TenantQuerySet):

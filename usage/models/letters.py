@@ -3,7 +3,7 @@
 from django.db import models
 
 from accounts.models import TenantOwned, TenantQuerySet
-from usage.models.fields import ByteOrderedCharField, ExactJSONField
+from accounts.models.fields import ByteOrderedCharField, ExactJSONField
 
 
 class DeadLetter(models.Model):

@@ -8,8 +8,8 @@ from django.db import models
 from django.db.models import F, Q
 
 from accounts.models import TenantOwned
+from accounts.models.fields import ByteOrderedCharField, ExactDecimalField, ExactJSONField
 from usage.billing import Rule
-from usage.models.fields import ByteOrderedCharField, ExactDecimalField, ExactJSONField
 from usage.pricing import Scheme, Terms, Tier
 
 

@@ -7,11 +7,11 @@ from typing import Any, Final
 
 from django.db import models
 
+from accounts.exact import canonical
 from accounts.models import TenantOwned
+from accounts.models.fields import ExactDecimalField, ExactJSONField
 from usage.billing import Line
 from usage.digests import digest_of
-from usage.exact import canonical
-from usage.models.fields import ExactDecimalField, ExactJSONField
 
 NUMBERS: Final = ("quantity", "unrounded", "amount")
 COLUMNS: Final = tuple(field.name for field in dataclasses.fields(Line))

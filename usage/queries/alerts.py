@@ -4,7 +4,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from usage.exact import quotient
+from accounts.exact import quotient
 from usage.filters import filter_q, read_filter
 from usage.models import Alert, Meter, UsageEvent
 from usage.queries.meters import Question, meter_query

@@ -10,9 +10,9 @@ from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
 
 from accounts.errors import ValidationFailed
+from accounts.exact import EXACT, quotient
 from accounts.grammar import Filter
 from accounts.models import Tenant
-from usage.exact import EXACT, quotient
 from usage.queries.calendar import window_edges
 from usage.queries.sums import sums
 from usage.tally import Tally

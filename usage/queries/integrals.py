@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import F, Value
 
 from accounts.errors import ValidationFailed
-from usage.exact import EXACT, quotient
+from accounts.exact import EXACT, quotient
 from usage.sql import Latest
 
 MOST_STEPS: Final = 1_000_000

@@ -7,8 +7,8 @@ from typing import Any, Final
 from django.db.models import Count
 
 from accounts.errors import ValidationFailed
+from accounts.exact import quotient
 from accounts.grammar import Filter
-from usage.exact import quotient
 from usage.filters import read_filter, read_property
 from usage.models import Meter
 from usage.sql import (

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from django.db.models import Count
 
+from accounts.exact import EXACT
 from accounts.models import Tenant
 from usage.billing import EVENTS, Usage
-from usage.exact import EXACT
 from usage.models import UsageEvent
 from usage.pricing import ZERO
 from usage.queries.sums import sums

@@ -12,12 +12,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.errors import AppError, Conflict, ValidationFailed
+from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
-from usage.exact import canonical
 from usage.filters import read_filter, read_property
 from usage.models import Alert
 from usage.models.alerts import DAY_MINUTES, MOST_EMAILS

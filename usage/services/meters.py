@@ -6,10 +6,10 @@ from typing import Any
 from django.db import IntegrityError, transaction
 
 from accounts.errors import Conflict, NotFound
+from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import Principal
 from accounts.services.logs import deed
-from usage.exact import canonical
 from usage.models import Meter
 from usage.queries.measures import measure_of
 

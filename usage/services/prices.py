@@ -8,12 +8,12 @@ from django.db import transaction
 from django.db.models import Q
 
 from accounts.errors import Conflict, ValidationFailed
+from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import Principal
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from accounts.wire import exact_number
-from usage.exact import canonical
 from usage.models import PriceRule
 from usage.pricing import TIERED, Scheme
 

@@ -5,8 +5,9 @@ from typing import Any
 
 from django import template
 
+from accounts.exact import canonical
 from accounts.templatetags.console import number, pretty_json
-from usage.exact import canonical, currency_of
+from usage.exact import currency_of
 from usage.models import UsageEvent
 from usage.models.statements import BillLine
 from usage.queries.events import billed_cost

@@ -8,8 +8,9 @@ import pytest
 from django.db.models import Count
 from django.db.models.lookups import GreaterThan
 
+from accounts.exact import canonical
 from accounts.models import Tenant
-from usage.exact import canonical, currency_of
+from usage.exact import currency_of
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
 from usage.sql import (

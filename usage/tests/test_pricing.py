@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from usage.exact import canonical
+from accounts.exact import canonical
 from usage.pricing import Scheme, Terms, Tier, charge, exact_sum, rounded, total
 
 BOUNDS = [("10", "0.5"), ("100", "0.2"), (None, "0.1")]

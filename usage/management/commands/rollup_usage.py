@@ -6,7 +6,7 @@ from argparse import ArgumentParser
 from typing import Any
 
 from accounts.management.base import PlainCommand
-from usage.management.progress import Bar
+from accounts.management.progress import Bar
 from usage.queries.backlog import dirty_days_count
 from usage.rollups import recompute_all
 

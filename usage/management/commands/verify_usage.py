@@ -8,9 +8,9 @@ from typing import Any
 from django.core.management.base import CommandError
 
 from accounts.management.base import PlainCommand
+from accounts.management.progress import Bar
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
-from usage.management.progress import Bar
 from usage.queries.cover import DAY
 from usage.queries.verify import Verdict, days_between, verify
 from usage.services.rollups import rollups_remake
