@@ -20,6 +20,9 @@ api = [
     path("", include(system_paths)),
     path("", include("accounts.urls")),
     path("", include("usage.urls")),
+    path("", include("builds.urls")),
+    path("", include("inventory.urls")),
+    path("", include("gcore.urls")),
 ]
 
 urlpatterns = [
