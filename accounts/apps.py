@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.backends.signals import connection_created
 
 
 class AccountsConfig(AppConfig):
@@ -8,3 +9,6 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import checks  # noqa: F401  (registers the system checks)
         from accounts.api import schema  # noqa: F401  (registers the ways of calling in the schema)
+        from accounts.sqlite import register_functions
+
+        connection_created.connect(register_functions, dispatch_uid="accounts.sqlite")

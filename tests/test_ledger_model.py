@@ -30,6 +30,7 @@ from hypothesis.stateful import (
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
 from accounts.redis_link import RedisAway, client
+from accounts.sql import ExactSum
 from accounts.wire import encode
 from tests.builders import make_key, make_tenant
 from tests.ledger_model import Ledger, Sent, moment_of, total
@@ -42,7 +43,7 @@ from usage.rollups import recompute_all
 from usage.services.letters import dead_letters_replay
 from usage.services.prices import price_rule_create
 from usage.services.statements import statement_adjust, statement_close
-from usage.sql import ExactSum, MetricNumber, SentCost
+from usage.sql import MetricNumber, SentCost
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
 

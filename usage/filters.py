@@ -22,6 +22,7 @@ from django.db.models.lookups import (
 from django.db.models.lookups import In as InList
 
 from accounts.errors import ValidationFailed
+from accounts.exact import COMPARED, number_of, property_in, text_of
 from accounts.grammar import (
     And,
     Compare,
@@ -35,8 +36,8 @@ from accounts.grammar import (
     parse_filter,
     parse_path,
 )
-from usage.exact import COMPARED, number_of, property_in, text_of
-from usage.sql import JSON_COLUMNS, MODEL_LENGTH, AnyTag, ColumnText, JsonExists, JsonNumber, PropertyText
+from accounts.sql import ColumnText, JsonExists, JsonNumber
+from usage.sql import JSON_COLUMNS, MODEL_LENGTH, AnyTag, PropertyText
 
 TEXT_COLUMNS: Final = frozenset(
     {"event_id", "user_id", "service_type", "service_provider", "event_type", "session_id", "request_id"}

@@ -5,8 +5,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple, Self
 
-from accounts.exact import EXACT
-from usage.exact import number_of
+from accounts.exact import EXACT, number_of
 
 
 class Measure(NamedTuple):

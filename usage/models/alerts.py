@@ -8,9 +8,9 @@ from django.core.validators import MaxValueValidator, MinValueValidator, RegexVa
 from django.db import models
 from django.utils import timezone
 
+from accounts.exact import COMPARED
 from accounts.models import TenantOwned
 from accounts.models.fields import ExactDecimalField
-from usage.exact import COMPARED
 
 DAY_MINUTES: Final = 24 * 60
 MOST_EMAILS: Final = 20

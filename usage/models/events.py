@@ -8,10 +8,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
+from accounts.exact import canonical_document
 from accounts.models import TenantOwned, TenantQuerySet
 from accounts.models.fields import ByteOrderedCharField, ExactJSONField
 from accounts.wire import encode
-from usage.exact import canonical_document
 
 
 class EventQuerySet(TenantQuerySet):

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
 from accounts.exact import quotient
+from accounts.sql import ExactSum
 from usage.filters import filter_q, read_filter
 from usage.models import Alert, Meter, UsageEvent
 from usage.queries.meters import Question, meter_query
-from usage.sql import ExactSum, SentCost, SentCurrency
+from usage.sql import SentCost, SentCurrency
 
 PERCENTILE: Final = Decimal(95)
 LATENCY: Final = "latency_ms"

@@ -6,10 +6,10 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from zoneinfo import ZoneInfo
 
+from accounts.exact import number_of
 from accounts.models import Tenant
 from usage.billing import Usage, priced_quantities
 from usage.dimensions import DIMENSIONS
-from usage.exact import number_of
 from usage.filters import filter_q
 from usage.models import Meter, Rollup, Statement, UsageEvent
 from usage.queries.cover import DAY, HOUR, dirty_hours, floor

@@ -9,6 +9,7 @@ from django.db.models import Count, Q
 
 from accounts.grammar import And, Compare, Path
 from accounts.models import Tenant
+from accounts.sql import ExactSum
 from usage.dimensions import live_events
 from usage.models import UsageEvent
 from usage.queries.cover import cover
@@ -16,7 +17,6 @@ from usage.queries.events import read_cursor, write_cursor
 from usage.queries.snapshot import snapshot
 from usage.queries.sums import sums
 from usage.queries.watermark import Watermark, watermark
-from usage.sql import ExactSum
 from usage.tally import Tally
 
 

@@ -9,18 +9,10 @@ from django.db.models import Count
 from accounts.errors import ValidationFailed
 from accounts.exact import quotient
 from accounts.grammar import Filter
+from accounts.sql import ExactMax, ExactMin, ExactSum, JsonNumber
 from usage.filters import read_filter, read_property
 from usage.models import Meter
-from usage.sql import (
-    JSON_COLUMNS,
-    ExactMax,
-    ExactMin,
-    ExactRank,
-    ExactSum,
-    JsonNumber,
-    Latest,
-    PropertyText,
-)
+from usage.sql import JSON_COLUMNS, ExactRank, Latest, PropertyText
 from usage.tally import Tally
 
 A = Meter.Aggregation

@@ -10,11 +10,12 @@ from django.db.models import Count
 
 from accounts.exact import EXACT
 from accounts.models import Tenant
+from accounts.sql import ExactSum
 from usage.billing import EVENTS, Usage
 from usage.models import UsageEvent
 from usage.pricing import ZERO
 from usage.queries.sums import sums
-from usage.sql import Bucket, ExactSum, MetricNumber, PropertyText, SentCost, SentCurrency
+from usage.sql import Bucket, MetricNumber, PropertyText, SentCost, SentCurrency
 
 KIND: Final = ("service_type", "service_provider", "model", "event_type")
 

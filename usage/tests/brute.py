@@ -8,8 +8,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any
 
-from accounts.exact import quotient
-from usage.exact import nearest_rank, number_of, text_of
+from accounts.exact import number_of, quotient, text_of
+from usage.exact import nearest_rank
 from usage.filters import filter_predicate, read_filter, value_in
 from usage.models import Meter, UsageEvent
 from usage.queries.meters import Question

@@ -10,20 +10,11 @@ from django.db.models.lookups import GreaterThan
 
 from accounts.exact import canonical
 from accounts.models import Tenant
+from accounts.sql import ExactMax, ExactMin, ExactSum, JsonNumber
 from usage.exact import currency_of
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
-from usage.sql import (
-    Bucket,
-    ExactMax,
-    ExactMin,
-    ExactSum,
-    JsonNumber,
-    MetricNumber,
-    PropertyText,
-    SentCost,
-    SentCurrency,
-)
+from usage.sql import Bucket, MetricNumber, PropertyText, SentCost, SentCurrency
 
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
