@@ -28,6 +28,9 @@ def register_functions(connection: BaseDatabaseWrapper, **_: Any) -> None:
     for name, aggregate in _AGGREGATES.items():
         sqlite.create_aggregate(name, -1, aggregate)
     sqlite.create_collation(COLLATION, _compare)
+    # Django counts on the 999 of old builds, and would cut one statement of many rows into hundreds.
+    limit = sqlite.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+    connection.features.max_query_params = limit
 
 
 @lru_cache(maxsize=16)

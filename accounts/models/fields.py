@@ -9,6 +9,8 @@ from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from accounts.exact import EXACT
+from accounts.sqlite import COLLATION
 from accounts.wire import encode
 
 
@@ -67,3 +69,42 @@ class ExactDecimalField(models.Field):  # type: ignore[type-arg]  # not subscrip
 
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": forms.DecimalField, **kwargs})
+
+
+class NumericField(ExactDecimalField):
+    """A Decimal of at most `digits` digits, `places` of them after the point, on SQLite too.
+
+    What does not fit is refused with ValidationError, never rounded. The databases compare and sort it as a
+    number; add it up with accounts.sql.ExactSum, for SQLite's own sum is a binary fraction.
+    """
+
+    def __init__(self, *, digits: int = 38, places: int = 14, **kwargs: Any) -> None:
+        self.digits, self.places = digits, places
+        super().__init__(**kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        return name, path, args, {**kwargs, "digits": self.digits, "places": self.places}
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str:
+        if connection.vendor == "postgresql":
+            return f"numeric({self.digits}, {self.places})"
+        return f"text COLLATE {COLLATION}"
+
+    def fits(self, number: Decimal) -> bool:
+        _, digits, exponent = number.normalize(EXACT).as_tuple()
+        return (
+            isinstance(exponent, int)
+            and -exponent <= self.places
+            and len(digits) + exponent <= self.digits - self.places
+        )
+
+    def to_python(self, value: Any) -> Decimal | None:
+        number = super().to_python(value)
+        if number is not None and not self.fits(number):
+            whole = self.digits - self.places
+            raise ValidationError(f"Give at most {whole} digits before and {self.places} after the point.")
+        return number
+
+    def get_db_prep_save(self, value: Any, connection: BaseDatabaseWrapper) -> Any:
+        return super().get_db_prep_save(self.to_python(value), connection)
