@@ -1,0 +1,8 @@
+"""What a tenant runs in its clouds, and what that costs."""
+
+from inventory.models.accounts import CloudAccount
+from inventory.models.costs import Charge, CostDay, CostLine
+from inventory.models.imports import Import
+from inventory.models.resources import Resource, ResourceChange
+
+__all__ = ["Charge", "CloudAccount", "CostDay", "CostLine", "Import", "Resource", "ResourceChange"]
