@@ -4,8 +4,6 @@ Memory does not grow with the number of rows. Every format has the same columns:
 and `metadata` as JSON text, so that a new metric changes no column, and money as decimals.
 """
 
-import contextlib
-import csv
 import io
 import itertools
 import tempfile
@@ -15,23 +13,21 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from django.db import connection, transaction
 from django.db.models import QuerySet
 from openpyxl import Workbook
 
 from accounts.errors import ValidationFailed
-from accounts.sheets import csv_cell, xlsx_cell
+from accounts.sheets import xlsx_cell
+from accounts.streams import Parts, csv_parts, file_parts, snapshot, taken
 from accounts.wire import encode
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
 
 FETCHED: Final = 2000
 XLSX_MAX_EVENTS: Final = 1_048_575  # and the header
-CSV_PART: Final = 64 * 1024
 PARQUET_GROUP: Final = 10_000
 
 Events = QuerySet[UsageEvent]
-Parts = Iterator[bytes]
 
 
 class Record(NamedTuple):
@@ -77,32 +73,13 @@ def record(event: UsageEvent, slug: str) -> Record:
     )
 
 
-@contextlib.contextmanager
-def snapshot() -> Iterator[None]:
-    """All that is read inside is of one moment.
-
-    SQLite has it in each statement, and a transaction there would keep writers out for as long as the reader
-    takes. Inside a transaction of the caller the moment is the caller's.
-    """
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
-
-
-def csv_parts(events: Events, slug: str) -> Parts:
+def event_csv_parts(events: Events, slug: str) -> Parts:
     with snapshot():
-        text = io.StringIO()
-        writer = csv.writer(text)
-        writer.writerow(COLUMNS)
-        for row in _records(events, slug):
-            writer.writerow([csv_cell(_cell(name, value)) for name, value in zip(COLUMNS, row, strict=True)])
-            if text.tell() >= CSV_PART:
-                yield _taken(text).encode()
-        yield _taken(text).encode()
+        rows = (
+            [_cell(name, value) for name, value in zip(COLUMNS, row, strict=True)]
+            for row in _records(events, slug)
+        )
+        yield from csv_parts(COLUMNS, rows)
 
 
 def xlsx_parts(events: Events, slug: str) -> Parts:
@@ -122,7 +99,7 @@ def xlsx_parts(events: Events, slug: str) -> Parts:
                 raise _too_many()
             sheet.append([xlsx_cell(sheet, _cell(name, v)) for name, v in zip(COLUMNS, row, strict=True)])
         book.save(file)
-    return _read(file)
+    return file_parts(file)
 
 
 def parquet_parts(events: Events, slug: str) -> Parts:
@@ -143,8 +120,8 @@ def parquet_parts(events: Events, slug: str) -> Parts:
                 columns = zip(*group, strict=True)
                 arrays = [pa.array(values, kind) for values, kind in zip(columns, schema.types, strict=True)]
                 writer.write_table(pa.Table.from_arrays(arrays, schema=schema))
-                yield _taken(out)
-        yield _taken(out)
+                yield taken(out)
+        yield taken(out)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +133,7 @@ class Format:
 
 
 FORMATS: Final = {
-    "csv": Format("text/csv; charset=utf-8", csv_parts),
+    "csv": Format("text/csv; charset=utf-8", event_csv_parts),
     "xlsx": Format("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", xlsx_parts),
     "parquet": Format("application/vnd.apache.parquet", parquet_parts),
 }
@@ -188,18 +165,3 @@ def _too_many() -> ValidationFailed:
         f"a sheet of XLSX holds {XLSX_MAX_EVENTS:,} events and there are more;"
         " take CSV or Parquet, or a shorter window.",
     )
-
-
-def _taken(buffer: Any) -> Any:
-    """What has been written so far, out of the buffer."""
-    value = buffer.getvalue()
-    buffer.seek(0)
-    buffer.truncate()
-    return value
-
-
-def _read(file: Any) -> Parts:
-    with file:
-        file.seek(0)
-        while part := file.read(CSV_PART):
-            yield part

@@ -1,12 +1,8 @@
 """Events as a file."""
 
-from collections.abc import AsyncIterator
 from datetime import datetime
-from typing import Any
 
-from asgiref.sync import sync_to_async
-from django.core.handlers.asgi import ASGIRequest
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import StreamingHttpResponse
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -15,8 +11,9 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from accounts.permissions import HasScope, principal_of
+from accounts.streams import streamed
 from usage.api.events import UsageListRequest
-from usage.exports import FORMATS, Parts
+from usage.exports import FORMATS
 from usage.queries.events import FILTERS, Window, matching_events
 from usage.queries.watermark import watermark
 
@@ -61,35 +58,9 @@ class UsageExportView(APIView):
             headers["X-Complete-Through"] = mark.complete_through.isoformat()
         name = f"usage-{tenant.slug}-{_named(window.start)}-{_named(window.end)}.{query['format']}"
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return _streamed(request._request, parts, content_type=chosen.media_type, headers=headers)
+        return streamed(request._request, parts, content_type=chosen.media_type, headers=headers)
 
 
 def _named(end: datetime | None) -> str:
     """An end of the window as a part of a file's name."""
     return f"{end:%Y%m%dT%H%M%SZ}" if end else "open"
-
-
-def _streamed(request: HttpRequest, parts: Parts, **options: Any) -> StreamingHttpResponse:
-    return StreamingHttpResponse(_Aside(parts) if isinstance(request, ASGIRequest) else parts, **options)
-
-
-class _Aside:
-    """Parts made one by one in the request's thread: under ASGI Django would gather them all first."""
-
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self
-
-    async def __anext__(self) -> bytes:
-        part = await sync_to_async(lambda: next(self._parts, None))()
-        if part is None:
-            raise StopAsyncIteration
-        return part
-
-    def close(self) -> None:
-        """Django's own name for the end of an answer, also of one that nobody read to the end."""
-        close = getattr(self._parts, "close", None)
-        if close is not None:
-            close()

@@ -19,11 +19,12 @@ from openpyxl import load_workbook
 from pyarrow import parquet
 from rest_framework.test import APIClient
 
+from accounts import streams
 from accounts.models import Tenant, User
+from accounts.streams import PartByPart, streamed
 from accounts.wire import encode
 from tests.browser import browser
 from usage import exports
-from usage.api.exports import _Aside, _streamed
 from usage.ledger import Lot, Row, store
 from usage.models import UsageEvent
 from usage.tests.documents import event, row
@@ -262,10 +263,10 @@ def test_memory_does_not_grow_with_the_events(
 @pytest.mark.full
 @pytest.mark.django_db(transaction=True)
 def test_a_file_is_of_one_moment(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "CSV_PART", 1)
+    monkeypatch.setattr(streams, "PART", 1)
     monkeypatch.setattr(exports, "FETCHED", 2)
     make(acme, ({"event_id": f"e-{n}"} for n in range(10)))
-    parts = exports.csv_parts(UsageEvent.objects.for_tenant(acme).live(), "acme")
+    parts = exports.event_csv_parts(UsageEvent.objects.for_tenant(acme).live(), "acme")
     next(parts)
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_isolation")
@@ -286,12 +287,12 @@ def test_a_file_is_of_one_moment(acme: Tenant, monkeypatch: pytest.MonkeyPatch) 
 
 @pytest.mark.django_db(transaction=True)
 def test_a_reader_who_leaves_ends_the_transaction(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exports, "CSV_PART", 1)
+    monkeypatch.setattr(streams, "PART", 1)
     make(acme, ({"event_id": f"e-{n}"} for n in range(3)))
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    parts = exports.csv_parts(UsageEvent.objects.for_tenant(acme), "acme")
+    parts = exports.event_csv_parts(UsageEvent.objects.for_tenant(acme), "acme")
     next(parts)
-    _streamed(ASGIRequest(scope, io.BytesIO()), parts).close()
+    streamed(ASGIRequest(scope, io.BytesIO()), parts).close()
     assert not connection.in_atomic_block
     assert list(parts) == []
 
@@ -305,7 +306,7 @@ def test_under_asgi_the_parts_come_one_by_one() -> None:
             yield b"x"
 
     async def first() -> list[int]:
-        await anext(aiter(_Aside(parts())))
+        await anext(aiter(PartByPart(parts())))
         return list(made)
 
     assert async_to_sync(first)() == [0]

@@ -1,0 +1,87 @@
+"""Answers that are written while their rows are read: memory does not grow with them."""
+
+import contextlib
+import csv
+import io
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from typing import IO, Any, Final
+
+from asgiref.sync import sync_to_async
+from django.core.handlers.asgi import ASGIRequest
+from django.db import connection, transaction
+from django.http import HttpRequest, StreamingHttpResponse
+
+from accounts.sheets import Cell, csv_cell
+
+PART: Final = 64 * 1024
+
+Parts = Iterator[bytes]
+
+
+@contextlib.contextmanager
+def snapshot() -> Iterator[None]:
+    """All that is read inside is of one moment.
+
+    SQLite has it in each statement, and a transaction there would keep writers out for as long as the reader
+    takes. Inside a transaction of the caller the moment is the caller's.
+    """
+    if connection.vendor != "postgresql" or connection.in_atomic_block:
+        yield
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+        yield
+
+
+def csv_parts(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Parts:
+    text = io.StringIO()
+    writer = csv.writer(text)
+    writer.writerow(header)
+    for row in rows:
+        writer.writerow([csv_cell(value) for value in row])
+        if text.tell() >= PART:
+            yield taken(text).encode()
+    yield taken(text).encode()
+
+
+def file_parts(file: IO[bytes]) -> Parts:
+    """A file from its start, closed at the end."""
+    with file:
+        file.seek(0)
+        while part := file.read(PART):
+            yield part
+
+
+def taken(buffer: Any) -> Any:
+    """What has been written so far, out of the buffer."""
+    value = buffer.getvalue()
+    buffer.seek(0)
+    buffer.truncate()
+    return value
+
+
+def streamed(request: HttpRequest, parts: Parts, **options: Any) -> StreamingHttpResponse:
+    return StreamingHttpResponse(PartByPart(parts) if isinstance(request, ASGIRequest) else parts, **options)
+
+
+class PartByPart:
+    """Parts made one by one in the request's thread: under ASGI Django would gather them all first."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def __aiter__(self) -> AsyncIterator[bytes]:
+        return self
+
+    async def __anext__(self) -> bytes:
+        part = await sync_to_async(lambda: next(self._parts, None))()
+        if part is None:
+            raise StopAsyncIteration
+        return part
+
+    def close(self) -> None:
+        """Django's own name for the end of an answer, also of one that nobody read to the end."""
+        close = getattr(self._parts, "close", None)
+        if close is not None:
+            close()
