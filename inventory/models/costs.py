@@ -84,7 +84,8 @@ class CostDay(TenantOwned):
     tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     source = models.CharField(max_length=100)
     source_import = models.ForeignKey(Import, on_delete=models.PROTECT, related_name="days")
-    billing_account_id = Text(max_length=255, blank=True)
+    provider = Text(max_length=32)
+    billing_account_id = Text(max_length=255, blank=True, help_text="Else the sub-account.")
     period_start = models.DateTimeField(help_text="Of the billing period.")
     period_end = models.DateTimeField()
     day = models.DateField()
@@ -94,7 +95,7 @@ class CostDay(TenantOwned):
         ordering = ["-day"]
         constraints = [
             models.UniqueConstraint(
-                fields=["tenant", "source", "billing_account_id", "period_start", "day"],
+                fields=["tenant", "source", "provider", "billing_account_id", "period_start", "day"],
                 condition=Q(is_live=True),
                 name="cost_day_live_once",
             )
