@@ -1,0 +1,28 @@
+"""The default account at Gcore, under the older service's names, and how it is asked."""
+
+from typing import Final
+
+from django.core.exceptions import ImproperlyConfigured
+
+from config.settings.env import ENVIRONMENT, env
+
+GCORE_API_BASE: str = env.str("GCORE_API_BASE", default="https://api.gcore.com").rstrip("/")
+GCORE_API_TOKEN: str = env.str("GCORE_API_TOKEN", default="")
+GCORE_USERNAME: str = env.str("GCORE_USERNAME", default="")
+GCORE_PASSWORD: str = env.str("GCORE_PASSWORD", default="")
+GCORE_API_GENERATION: Final[str] = env.str("GCORE_API_GENERATION", default="current")
+if GCORE_API_GENERATION not in {"current", "legacy"}:
+    raise ImproperlyConfigured("GCORE_API_GENERATION must be current or legacy.")
+GCORE_REPORT_TEMPLATE: Final[str] = env.str("GCORE_REPORT_TEMPLATE", default="")
+GCORE_END_IS_EXCLUSIVE: Final[bool] = env.bool("GCORE_END_IS_EXCLUSIVE", default=False)
+# Of a token that does not say itself when it expires.
+GCORE_TOKEN_SECONDS: Final[int] = env.int("TOKEN_CACHE_DURATION", default=1800)
+GCORE_REQUEST_TIMEOUT: Final[float] = env.float("REQUEST_TIMEOUT", default=30.0)
+GCORE_MAX_REPORT_BYTES: Final[int] = env.int("GCORE_MAX_REPORT_BYTES", default=1024**3)
+GCORE_DOWNLOAD_SECONDS: Final[float] = env.float("GCORE_DOWNLOAD_SECONDS", default=300.0)
+REPORT_POLL_TIMEOUT: Final[float] = env.float("REPORT_POLL_TIMEOUT", default=600.0)
+REPORT_POLL_INTERVAL: Final[float] = env.float("REPORT_POLL_INTERVAL", default=10.0)
+# On a developer's machine without credentials `manage.py serve` answers for Gcore itself.
+GCORE_SIMULATED: Final[bool] = ENVIRONMENT == "development" and not (
+    GCORE_API_TOKEN or (GCORE_USERNAME and GCORE_PASSWORD)
+)
