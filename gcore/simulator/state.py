@@ -1,0 +1,136 @@
+"""What the simulator remembers, and what can be set: its clock, its jobs and its faults."""
+
+import dataclasses
+import re
+import threading
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from gcore.simulator.wire import Request
+
+USERNAME: Final = "reseller@example.com"
+PASSWORD: Final = "simulated-password"  # noqa: S105  (opens nothing but this simulator)
+API_TOKEN: Final = "1001_5im0000000000000000000000000000000000000"  # noqa: S105
+CUSTOMER_TOKEN: Final = "1002_5im1111111111111111111111111111111111111"  # noqa: S105
+
+
+@dataclass(slots=True)
+class Knobs:
+    """What can be set under /_control/knobs, by these names.
+
+    Jobs: `job_seconds` and `job_polls` of work each, then `outcome`: Completed, Failed, Cancelled, or any
+    other word; `notes` are a failed job's errors; `unready_status` answers a download that comes too early.
+    Files: `rows` asks for that many rows; `file` is served as it is; `table` replaces header and rows;
+    `oddities` are names of gcore.simulator.files.ODDITIES; `exclusive_end` leaves `date_to` out.
+    Catalogue: `hidden_products`, `extra_features` (so many more of CDN), `units` by feature id and month
+    (`{"92 2026-11": "MB"}`), `envelopes` even without a limit.
+    Expenses: `duplicated`, `deleted` (taken back and billed anew at another price).
+    """
+
+    job_seconds: float = 0
+    job_polls: int = 0
+    outcome: str = "Completed"
+    notes: list[str] = field(default_factory=list)
+    unready_status: int = 400
+    rows: int = 0
+    file: str | None = None
+    table: list[list[Any]] | None = None
+    oddities: list[str] = field(default_factory=list)
+    exclusive_end: bool = False
+    hidden_products: list[str] = field(default_factory=list)
+    extra_features: int = 0
+    units: dict[str, str] = field(default_factory=dict)
+    envelopes: bool = False
+    duplicated: bool = False
+    deleted: bool = False
+
+
+@dataclass(slots=True)
+class Fault:
+    """For the next `times` calls whose method and path fit: an answer other than the right one.
+
+    `drop` closes the connection without a word; `cut` sends so many bytes of the right body and closes;
+    `delay` waits so many seconds before the answer, `drip` between the pieces of its body. Without
+    any of these, `status` with `headers` and `body` is the answer.
+    """
+
+    path: str = ".*"
+    method: str = "[A-Z]+"
+    status: int = 500
+    headers: dict[str, str] = field(default_factory=dict)
+    body: str = ""
+    content_type: str = "application/json"
+    times: int = 1
+    drop: bool = False
+    cut: int | None = None
+    delay: float = 0
+    drip: float = 0
+
+    def fits(self, request: Request) -> bool:
+        return bool(re.fullmatch(self.method, request.method) and re.fullmatch(self.path, request.path))
+
+    @property
+    def spares_the_answer(self) -> bool:
+        return self.cut is not None or self.delay > 0 or self.drip > 0
+
+
+@dataclass(slots=True)
+class Task:
+    id: str
+    made_at: float
+    template: str
+    parameters: dict[str, Any]
+    client_id: int
+    outcome: str
+    notes: list[str]
+    polls: int = 0
+
+
+class State:
+    def __init__(self) -> None:
+        self.lock = threading.RLock()
+        self.closing = threading.Event()
+        self.reset()
+
+    def reset(self) -> None:
+        """As on the first day: no tasks, tokens or faults, and the machine's own clock."""
+        with self.lock:
+            self.knobs = Knobs()
+            self.faults: list[Fault] = []
+            self.tasks: dict[str, Task] = {}
+            self.ended_tokens: set[str] = set()
+            self.revoked_before = 0.0
+            self.calls: list[Request] = []
+            self.shift = 0.0
+
+    def now(self) -> float:
+        return time.time() + self.shift
+
+    def set_clock(self, moment: datetime) -> None:
+        self.shift = moment.timestamp() - time.time()
+
+    def moment(self) -> str:
+        return datetime.fromtimestamp(self.now(), UTC).isoformat()
+
+    def revoke(self) -> None:
+        """End every token that was given out until now."""
+        self.revoked_before = self.now()
+
+    def set_knobs(self, **changes: Any) -> None:
+        with self.lock:
+            self.knobs = dataclasses.replace(self.knobs, **changes)
+
+    def add_fault(self, **fields: Any) -> None:
+        with self.lock:
+            self.faults.append(Fault(**fields))
+
+    def take_fault(self, request: Request) -> Fault | None:
+        """The first that fits, which has one time less from now on."""
+        with self.lock:
+            fault = next((one for one in self.faults if one.fits(request)), None)
+            if fault is not None:
+                fault.times -= 1
+                self.faults = [one for one in self.faults if one.times > 0]
+            return fault
