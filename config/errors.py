@@ -109,7 +109,7 @@ def error_body(error: AppError, request: HttpRequest) -> tuple[dict[str, Any], s
     if PROBLEM_JSON not in request.headers.get("Accept", ""):
         return body, None
     title = error.code.replace("_", " ").capitalize()
-    return {"type": "about:blank", "title": title, "status": error.status, **body}, PROBLEM_JSON
+    return {**body, "type": "about:blank", "title": title, "status": error.status}, PROBLEM_JSON
 
 
 def error_response(error: AppError, request: HttpRequest) -> HttpResponse:

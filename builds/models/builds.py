@@ -38,6 +38,7 @@ class Build(TenantOwned):
         max_length=16, choices=[(s.value, s.value) for s in Status], default=Status.PENDING.value
     )
     attempt = models.PositiveIntegerField(default=1, help_text="At this state code.")
+    step_done = models.BooleanField(default=False, help_text="The state code was reported completed.")
     high_water_code = models.PositiveSmallIntegerField(default=0, help_text="The furthest it ever was.")
     message = models.TextField(blank=True)
     reason = models.CharField(max_length=64, blank=True, help_text="Why it failed or was cancelled.")

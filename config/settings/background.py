@@ -74,6 +74,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     # A run that is late is not made up for: the next one does what is left.
     "usage-aggregate": {"task": "usage.aggregate", "schedule": 60.0, "options": {"expires": 60}},
     "usage-evaluate-alerts": {"task": "usage.evaluate_alerts", "schedule": 60.0, "options": {"expires": 60}},
+    "builds-sweep": {"task": "builds.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
 

@@ -1,0 +1,282 @@
+"""How a decision of the rules is written down: history, intervals, the build itself, and the log."""
+
+import dataclasses
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Max
+
+from accounts.errors import Conflict, NotFound
+from accounts.models import Tenant
+from accounts.principals import Principal
+from accounts.services.logs import deed
+from builds.models import Build, BuildFailure, BuildState, Resume, StateCode
+from builds.rules import (
+    HEARTBEAT_LOST,
+    OPEN,
+    Decision,
+    Move,
+    Refusal,
+    Rule,
+    Standing,
+    Status,
+    allowed_codes,
+)
+
+HEARTBEAT_EVERY: Final = timedelta(seconds=120)
+HEARTBEAT_STALE: Final = timedelta(seconds=360)
+HEARTBEAT_LIMIT: Final = timedelta(seconds=900)
+CANCEL_GRACE: Final = timedelta(minutes=10)
+USER_CANCELLED: Final = "USER_CANCELLED"
+DEEDS: Final = {
+    Move.UPDATE: "build.updated",
+    Move.ENTER: "build.state_changed",
+    Move.FINISH: "build.state_changed",
+    Move.COMPLETE: "build.completed",
+    Move.FAIL: "build.failed",
+    Move.RETRY: "build.retried",
+    Move.REQUEST_CANCEL: "build.cancel_requested",
+    Move.CANCEL: "build.cancelled",
+    Move.RESUME: "build.resumed",
+}
+ENDS: Final = {
+    Move.COMPLETE: Resume.Outcome.COMPLETED,
+    Move.FAIL: Resume.Outcome.FAILED,
+    Move.CANCEL: Resume.Outcome.CANCELLED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What a row of the history says beside where it leads."""
+
+    message: str | None = None
+    reason: str = ""
+    fault: str = ""
+    run_id: str = ""
+    metadata: dict[str, Any] = dataclasses.field(default_factory=dict)
+    artifact: dict[str, Any] = dataclasses.field(default_factory=dict)
+    occurred_at: datetime | None = None
+    retryable: bool = True
+
+
+def build_lock(*, tenant: Tenant, build: Build) -> Build:
+    """The build's row, locked until commit. Errors: 404."""
+    row: Build | None = Build.objects.for_tenant(tenant).select_for_update().filter(pk=build.pk).first()
+    if row is None:
+        raise NotFound("There is no such build.")
+    row.tenant = tenant
+    return row
+
+
+def standing_of(build: Build, now: datetime) -> Standing:
+    """What the rules look at."""
+    limit = StateCode.objects.filter(template=build.template_id, code=build.state_code)
+    failed = build.status == Status.FAILED
+    return Standing(
+        code=build.state_code,
+        status=Status(build.status),
+        attempt=build.attempt,
+        # Only a failed build asks for it.
+        retry_max=limit.values_list("retry_max", flat=True).get() if failed else 0,
+        occurred_at=build.occurred_at,
+        step_done=build.step_done,
+        retryable=build.retryable,
+        run_id=build.run_id,
+        run_is_fresh=now - build.reported_at < HEARTBEAT_STALE,
+        heartbeat_lost=failed and build.reason == HEARTBEAT_LOST,
+        cancel_requested=build.cancel_requested_at is not None,
+    )
+
+
+def run_is_past(build: Build, run_id: str) -> bool:
+    """Did this run, which is not its owner, once write to the build?"""
+    if run_id in ("", build.run_id):
+        return False
+    return bool(BuildState.objects.for_tenant(build.tenant).filter(build=build, run_id=run_id).exists())
+
+
+def refused(refusal: Refusal, standing: Standing, **extra: Any) -> Conflict:
+    """409 that names the rule as `code`, and what could be reported instead."""
+    return conflict(
+        refusal.rule,
+        refusal.message,
+        current_state=standing.code,
+        status=standing.status.value,
+        attempt=standing.attempt,
+        allowed=allowed_codes(standing),
+        **extra,
+    )
+
+
+def conflict(rule: Rule, message: str, **extra: Any) -> Conflict:
+    return Conflict(message, extra={"code": rule.value, **extra})
+
+
+def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now: datetime) -> Build:
+    """Write the decision into the locked build and its history, and tell of it."""
+    before = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
+    if decision.revived:
+        _revive(build, now)
+    _close_interval(build, decision, now)
+    _settle(build, decision, entry, now)
+    _append(by, build, decision, entry, now)
+    build.save()
+    _end_others(build, decision, now)
+    after = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
+    changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
+    action = "build.revived" if decision.revived else DEEDS[decision.move]
+    tell(by=by, build=build, action=action, changes=changes)
+    return build
+
+
+def append_late(*, by: Principal, build: Build, code: int, status: str, entry: Entry, now: datetime) -> bool:
+    """Note in the history what came too late to count; False when it is there already."""
+    told = BuildState.objects.for_tenant(build.tenant).filter(
+        build=build, applied=False, state_code=code, status=status, occurred_at=entry.occurred_at
+    )
+    if told.filter(run_id=entry.run_id).exists():
+        return False
+    build.seq += 1
+    _row(by, build, entry, now, state_code=code, status=status, applied=False, run_id=entry.run_id)
+    build.save(update_fields=["seq", "updated_at"])
+    tell(by=by, build=build, action="build.late_report")
+    return True
+
+
+def tell(*, by: Principal, build: Build, action: str, changes: dict[str, Any] | None = None) -> None:
+    """Every change of a build ends here: audit, activity, and so the webhooks."""
+    payload = {
+        "build_id": build.build_id,
+        "state_code": build.state_code,
+        "status": build.status,
+        "attempt": build.attempt,
+        "message": build.message,
+        "reason": build.reason,
+        "fault": build.fault,
+    }
+    deed(by=by, action=action, tenant=build.tenant, subject=build, changes=changes, payload=payload)
+
+
+def _close_interval(build: Build, decision: Decision, now: datetime) -> None:
+    """Whatever enters, finishes or ends leaves the interval that is open."""
+    if decision.move in (Move.UPDATE, Move.REQUEST_CANCEL):
+        return
+    stays = decision.code == build.state_code
+    ended = {Move.FAIL: Status.FAILED, Move.CANCEL: Status.CANCELLED}
+    outcome = ended.get(decision.move, Status.COMPLETED) if stays else Status.COMPLETED
+    _intervals(build).filter(left_at=None).update(left_at=now, outcome=outcome)
+
+
+def _end_others(build: Build, decision: Decision, now: datetime) -> None:
+    """A resume ends as its build does, and what is delivered makes its failures good."""
+    if decision.move in ENDS:
+        resumes = Resume.objects.for_tenant(build.tenant).filter(build=build, outcome=Resume.Outcome.OPEN)
+        resumes.update(outcome=ENDS[decision.move], ended_at=now)
+    if decision.move == Move.COMPLETE:
+        _failures(build).update(resolved_at=now, resolution="completed")
+
+
+def _intervals(build: Build) -> Any:
+    return BuildState.objects.for_tenant(build.tenant).filter(build=build, entered_at__isnull=False)
+
+
+def _revive(build: Build, now: datetime) -> None:
+    """It had not failed after all: its last interval and its resume go on."""
+    _intervals(build).filter(left_at=build.ended_at, outcome=Status.FAILED).update(left_at=None, outcome="")
+    resumes = Resume.objects.for_tenant(build.tenant).filter(build=build, outcome=Resume.Outcome.FAILED)
+    resumes.filter(ended_at=build.ended_at).update(outcome=Resume.Outcome.OPEN, ended_at=None)
+    _failures(build).filter(error_code=HEARTBEAT_LOST).update(resolved_at=now, resolution="late report")
+
+
+def _failures(build: Build) -> Any:
+    """Those that nothing has made good yet."""
+    return BuildFailure.objects.for_tenant(build.tenant).filter(build=build, resolved_at=None)
+
+
+def _settle(build: Build, decision: Decision, entry: Entry, now: datetime) -> None:
+    """The build's own columns."""
+    if decision.enters or decision.code != build.state_code:
+        _enter(build, decision.code, now)
+    build.status, build.step_done = decision.status, decision.step_done
+    build.message = build.message if entry.message is None else entry.message
+    build.run_id = entry.run_id or ("" if decision.move == Move.RESUME else build.run_id)
+    build.reported_at, build.occurred_at = now, entry.occurred_at or now
+    build.heartbeat_at = build.heartbeat_at and now
+    if decision.move == Move.REQUEST_CANCEL:
+        build.cancel_requested_at, build.reason = now, entry.reason
+    elif decision.move in (Move.COMPLETE, Move.FAIL, Move.RESUME):
+        build.cancel_requested_at = None
+    if decision.status in OPEN:
+        _reopen(build)
+    else:
+        _end(build, decision, entry, now)
+
+
+def _enter(build: Build, code: int, now: datetime) -> None:
+    build.attempt = _next_attempt(build, code)
+    build.state_code, build.high_water_code = code, max(build.high_water_code, code)
+    build.entered_at, build.progress, build.overdue_told_at, build.message = now, None, None, ""
+    if code and build.started_at is None:
+        build.started_at = now
+
+
+def _reopen(build: Build) -> None:
+    build.ended_at, build.fault, build.retryable = None, "", True
+    if build.cancel_requested_at is None:
+        build.reason = ""
+
+
+def _end(build: Build, decision: Decision, entry: Entry, now: datetime) -> None:
+    """Over, as far as it goes; what is told of a failure later takes the place of what was told first."""
+    if decision.move in ENDS:
+        build.ended_at = now
+    if decision.move == Move.COMPLETE:
+        build.reason = build.fault = ""
+    elif entry.reason:
+        build.reason, build.fault, build.retryable = entry.reason, entry.fault, entry.retryable
+    elif decision.move == Move.CANCEL:
+        build.reason = build.reason or USER_CANCELLED
+
+
+def _next_attempt(build: Build, code: int) -> int:
+    if code > build.high_water_code:
+        return 1
+    rows = BuildState.objects.for_tenant(build.tenant).filter(build=build, state_code=code, applied=True)
+    highest: int = rows.aggregate(highest=Max("attempt"))["highest"] or 0
+    return highest + 1
+
+
+def _append(by: Principal, build: Build, decision: Decision, entry: Entry, now: datetime) -> None:
+    """The row of the history; it opens an interval when the build entered a state that goes on."""
+    build.seq += 1
+    opens = decision.enters and not decision.step_done
+    _row(
+        by,
+        build,
+        entry,
+        now,
+        state_code=build.state_code,
+        status=Status.COMPLETED if decision.step_done and decision.move != Move.UPDATE else build.status,
+        run_id=build.run_id,
+        entered_at=now if opens else None,
+    )
+
+
+def _row(by: Principal, build: Build, entry: Entry, now: datetime, **columns: Any) -> None:
+    BuildState.objects.create(
+        tenant=build.tenant,
+        build=build,
+        seq=build.seq,
+        attempt=build.attempt,
+        message=entry.message or "",
+        reason=entry.reason,
+        fault=entry.fault,
+        metadata=entry.metadata,
+        artifact=entry.artifact,
+        actor=by.actor,
+        at=now,
+        occurred_at=entry.occurred_at,
+        **columns,
+    )
