@@ -1,20 +1,23 @@
-"""The one small language of filters, such as `user_id = "anna" and not metrics.tokens > 10.5`.
+"""The one small language of filters, such as `provider = aws and not tag:env = prod and cost > 10.5`.
 
     filter     = all { "or" all }
     all        = part { "and" part }
     part       = "not" part | "(" filter ")" | "exists" path | path comparison
     comparison = ("=" | "!=" | "<" | "<=" | ">" | ">=") value | ("^=" | "~") text
                | "in" "(" value { "," value } ")"
-    path       = name { "." (name | text) }
-    value      = text | number
+    path       = name { "." (name | text) } | name ":" (text | word)
+    value      = text | number | word
 
-A text is a JSON string and a number a JSON number; `^=` is "starts with" and `~` is "contains". What a path
-means is for whoever uses the filter to say; here is no database.
+A text is a JSON string and a number a JSON number. A word is a text that needs no quotes, for it has no
+space, comma, parenthesis, quote or sign of comparison and is none of the language's own words. `^=` is
+"starts with" and `~` is "contains". What a path means is for whoever uses the filter to say; here is no
+database.
 """
 
 import dataclasses
 import json
 import re
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Final
 
@@ -23,13 +26,15 @@ from accounts.wire import check_value, exact_number
 MAX_LENGTH: Final = 2000
 MAX_DEPTH: Final = 16
 MAX_TERMS: Final = 50
+WORDS: Final = frozenset({"name", "number", "word", "other"})
 KEYWORDS: Final = frozenset({"and", "or", "not", "in", "exists"})
 COMPARISONS: Final = ("=", "!=", "<", "<=", ">", ">=", "^=", "~")
 _TOKEN: Final = re.compile(
     r"""(?P<text>"(?:[^"\\]|\\.)*")
-      | (?P<number>-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
-      | (?P<sign>!=|<=|>=|\^=|[=<>~(),.])
-      | (?P<name>[A-Za-z_][A-Za-z0-9_-]*)""",
+      | (?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)
+      | (?P<sign>!=|<=|>=|\^=|[=<>~(),.:])
+      | (?P<name>[A-Za-z_][A-Za-z0-9_-]*)
+      | (?P<other>[^\s"(),=<>~!^.:])""",
     re.VERBOSE | re.DOTALL,
 )
 
@@ -88,7 +93,20 @@ class Or:
     parts: tuple["Filter", ...]
 
 
-Filter = Compare | In | Exists | Not | And | Or
+Leaf = Compare | In | Exists
+Filter = Leaf | Not | And | Or
+EVERYTHING: Final = And(())
+
+
+def leaves(part: Filter) -> Iterator[Leaf]:
+    """The comparisons of a filter."""
+    if isinstance(part, And | Or):
+        for inner in part.parts:
+            yield from leaves(inner)
+    elif isinstance(part, Not):
+        yield from leaves(part.part)
+    else:
+        yield part
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -137,6 +155,7 @@ def _skip_space(text: str, place: int) -> int:
 
 class _Parser:
     def __init__(self, text: str) -> None:
+        self.source = text
         self.tokens = _tokens(text)
         self.place = 0
         self.terms = 0
@@ -194,18 +213,21 @@ class _Parser:
             return In(path, self.values())
         if not self.take(*COMPARISONS):
             raise self.error(f"one of {' '.join(COMPARISONS)} in")
-        if operator in {"^=", "~"} and self.next.kind != "text":
-            raise self.error("a quoted text")
-        return Compare(path, operator, self.value())
+        start = self.next.position
+        value = self.value()
+        if operator in {"^=", "~"} and not isinstance(value, str):
+            raise GrammarError(start, "a quoted text")
+        return Compare(path, operator, value)
 
     def values(self) -> tuple[Value, ...]:
         self.need("(")
-        kind = self.next.kind
         values = [self.value()]
+        kind = str if isinstance(values[0], str) else Decimal
         while self.take(","):
-            if self.next.kind != kind:
-                raise self.error(f"a {kind} as before")
+            start = self.next.position
             values.append(self.value())
+            if not isinstance(values[-1], kind):
+                raise GrammarError(start, f"a {'text' if kind is str else 'number'} as before")
         self.need(")")
         return tuple(values)
 
@@ -213,13 +235,29 @@ class _Parser:
         token = self.next
         if token.kind == "text":
             return self.text()
-        if token.kind != "number":
-            raise self.error("a quoted text or a number")
-        self.place += 1
+        word = self.word("a text or a number")
+        if word != token.text or token.kind != "number":
+            return word
         try:
-            return exact_number(token.text)
+            return exact_number(word)
         except ValueError as error:
             raise GrammarError(token.position, f"another number: {error}") from error
+
+    def word(self, expected: str) -> str:
+        """The text of all tokens that stand together from here on, which is no word of the language."""
+        first = self.next
+        end = first.position
+        while self.next.position == end and (self.next.kind in WORDS or self.next.text in {".", ":"}):
+            end += len(self.next.text)
+            self.place += 1
+        found = self.source[first.position : end]
+        if not found or found in KEYWORDS:
+            raise GrammarError(first.position, expected)
+        try:
+            check_value(found)
+        except ValueError as error:
+            raise GrammarError(first.position, f"another text: {error}") from error
+        return found
 
     def text(self) -> str:
         token = self.next
@@ -237,6 +275,9 @@ class _Parser:
             raise self.error("a property such as user_id or metrics.tokens")
         self.place += 1
         names = [start.text]
+        if self.take(":"):
+            key = self.text() if self.next.kind == "text" else self.word("a name or a quoted text")
+            return Path((start.text, key), start.position)
         while self.take("."):
             names.append(self.name())
         return Path(tuple(names), start.position)

@@ -1,17 +1,21 @@
-"""Exact numbers and properties of JSON columns in SQL, the same on both databases.
+"""Exact numbers, properties of JSON columns and filters in SQL, the same on both databases.
 
 PostgreSQL computes with numeric and jsonb. SQLite knows neither: there Python's Decimal does it, in
 accounts.sqlite, and a number travels as canonical text. All results are Decimal.
 """
 
+from collections.abc import Callable
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Aggregate, BooleanField, CharField, F, Field, Func, Value
+from django.db.models import Aggregate, BooleanField, CharField, F, Field, Func, Q, Value
+from django.db.models.functions import Coalesce
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 from django.db.models.sql.compiler import SQLCompiler
 
 from accounts.exact import canonical
+from accounts.grammar import And, Compare, Filter, Leaf, Not, Or
 from accounts.sqlite import COLLATION
 
 Sql = tuple[str, tuple[Any, ...]]
@@ -120,3 +124,31 @@ class ExactMin(ExactAggregate):
 
 class ExactMax(ExactAggregate):
     function, sqlite = "MAX", "sky_max"
+
+
+LOOKUPS: Final[dict[str, Callable[[Any, Any], Any]]] = {
+    "=": Exact,
+    "<": LessThan,
+    "<=": LessThanOrEqual,
+    ">": GreaterThan,
+    ">=": GreaterThanOrEqual,
+}
+
+
+def joined_q(part: Filter, leaf: Callable[[Leaf], Q]) -> Q:
+    """A filter for a queryset: `leaf` says what a comparison means; it is never asked for `!=`."""
+    if isinstance(part, And | Or):
+        joined = Q(_connector=Q.AND if isinstance(part, And) else Q.OR)
+        for inner in part.parts:
+            joined.add(Q(joined_q(inner, leaf)), joined.connector)
+        return joined
+    if isinstance(part, Not):
+        return ~joined_q(part.part, leaf)
+    if isinstance(part, Compare) and part.operator == "!=":
+        return ~leaf(Compare(part.path, "=", part.value))
+    return leaf(part)
+
+
+def known(condition: Any) -> Any:
+    """False instead of null, so that `not` of it is true."""
+    return Coalesce(condition, Value(False), output_field=BooleanField())

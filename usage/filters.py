@@ -6,51 +6,40 @@ number only with JSON numbers. `tags` compares when any tag does. What is absent
 `not =`.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import BooleanField, Q, Value
-from django.db.models.functions import Coalesce, StrIndex
-from django.db.models.lookups import (
-    Exact,
-    GreaterThan,
-    GreaterThanOrEqual,
-    LessThan,
-    LessThanOrEqual,
-)
+from django.db.models import Q, Value
+from django.db.models.functions import StrIndex
+from django.db.models.lookups import Exact, GreaterThan
 from django.db.models.lookups import In as InList
 
 from accounts.errors import ValidationFailed
 from accounts.exact import COMPARED, number_of, property_in, text_of
 from accounts.grammar import (
+    EVERYTHING,
     And,
     Compare,
     Exists,
     Filter,
     GrammarError,
     In,
+    Leaf,
     Not,
     Or,
     Path,
+    leaves,
     parse_filter,
     parse_path,
 )
-from accounts.sql import ColumnText, JsonExists, JsonNumber
+from accounts.sql import LOOKUPS, ColumnText, JsonExists, JsonNumber, joined_q, known
 from usage.sql import JSON_COLUMNS, MODEL_LENGTH, AnyTag, PropertyText
 
 TEXT_COLUMNS: Final = frozenset(
     {"event_id", "user_id", "service_type", "service_provider", "event_type", "session_id", "request_id"}
 )
-EVERYTHING: Final = And(())
 Event = Mapping[str, Any]
-_LOOKUPS: Final[dict[str, Callable[[Any, Any], Any]]] = {
-    "=": Exact,
-    "<": LessThan,
-    "<=": LessThanOrEqual,
-    ">": GreaterThan,
-    ">=": GreaterThanOrEqual,
-}
 
 
 def read_filter(text: str, field: str = "filter") -> Filter:
@@ -83,22 +72,11 @@ def check_path(path: Path) -> None:
         if not keys:
             raise GrammarError(path.position, f"a key after {column}, as in {column}.x")
     elif keys or column not in TEXT_COLUMNS | {"model", "tags"}:
-        known = ", ".join(sorted(TEXT_COLUMNS))
-        raise GrammarError(path.position, f"metrics.x, metadata.x, billing_info.x, model, tags, {known}")
+        columns = ", ".join(sorted(TEXT_COLUMNS))
+        raise GrammarError(path.position, f"metrics.x, metadata.x, billing_info.x, model, tags, {columns}")
 
 
-def leaves(part: Filter) -> Iterator[Compare | In | Exists]:
-    """The comparisons of a filter."""
-    if isinstance(part, And | Or):
-        for inner in part.parts:
-            yield from leaves(inner)
-    elif isinstance(part, Not):
-        yield from leaves(part.part)
-    else:
-        yield part
-
-
-def _check(part: Compare | In | Exists) -> None:
+def _check(part: Leaf) -> None:
     check_path(part.path)
     values = part.values if isinstance(part, In) else (part.value,) if isinstance(part, Compare) else ()
     if part.path.names[0] not in JSON_COLUMNS and any(isinstance(value, Decimal) for value in values):
@@ -107,19 +85,10 @@ def _check(part: Compare | In | Exists) -> None:
 
 def filter_q(part: Filter, columns: frozenset[str] = TEXT_COLUMNS) -> Q:
     """The filter for a queryset whose model has these text columns; the rest are expressions over events."""
-    if isinstance(part, And | Or):
-        joined = Q(_connector=Q.AND if isinstance(part, And) else Q.OR)
-        for inner in part.parts:
-            joined.add(Q(filter_q(inner, columns)), joined.connector)
-        return joined
-    if isinstance(part, Not):
-        return ~filter_q(part.part, columns)
-    if isinstance(part, Compare) and part.operator == "!=":
-        return ~_leaf(Compare(part.path, "=", part.value), columns)
-    return _leaf(part, columns)
+    return joined_q(part, lambda leaf: _leaf(leaf, columns))
 
 
-def _leaf(part: Compare | In | Exists, columns: frozenset[str]) -> Q:
+def _leaf(part: Leaf, columns: frozenset[str]) -> Q:
     column, *keys = part.path.names
     if column == "tags":
         return _tags(part)
@@ -127,17 +96,17 @@ def _leaf(part: Compare | In | Exists, columns: frozenset[str]) -> Q:
         return Q(JsonExists(column, *keys)) if keys else ~Q(_text(Exact, part.path, columns, ""))
     if isinstance(part, In):
         if isinstance(part.values[0], Decimal):
-            return Q(_known(InList(JsonNumber(column, *keys), part.values)))
+            return Q(known(InList(JsonNumber(column, *keys), part.values)))
         return Q(_text(InList, part.path, columns, part.values))
     if isinstance(part.value, Decimal):
-        return Q(_known(_LOOKUPS[part.operator](JsonNumber(column, *keys), part.value)))
-    if part.operator in _LOOKUPS:
-        return Q(_text(_LOOKUPS[part.operator], part.path, columns, part.value))
+        return Q(known(LOOKUPS[part.operator](JsonNumber(column, *keys), part.value)))
+    if part.operator in LOOKUPS:
+        return Q(_text(LOOKUPS[part.operator], part.path, columns, part.value))
     place = StrIndex(_side(part.path, columns), Value(part.value))
-    return Q(_known(Exact(place, 1) if part.operator == "^=" else GreaterThan(place, 0)))
+    return Q(known(Exact(place, 1) if part.operator == "^=" else GreaterThan(place, 0)))
 
 
-def _tags(part: Compare | In | Exists) -> Q:
+def _tags(part: Leaf) -> Q:
     if isinstance(part, Exists):
         return ~Q(tags=[])
     if isinstance(part, In):
@@ -151,12 +120,7 @@ def _side(path: Path, columns: frozenset[str]) -> Any:
 
 def _text(lookup: Callable[[Any, Any], Any], path: Path, columns: frozenset[str], value: Any) -> Any:
     found = lookup(_side(path, columns), value)
-    return found if path.names[0] in columns else _known(found)
-
-
-def _known(condition: Any) -> Any:
-    """False instead of null, so that `not` of it is true."""
-    return Coalesce(condition, Value(False), output_field=BooleanField())
+    return found if path.names[0] in columns else known(found)
 
 
 def filter_predicate(part: Filter) -> Callable[[Event], bool]:

@@ -15,9 +15,9 @@ from typing import Any, Final
 from django.db.models import Value
 
 from accounts.errors import Conflict, ValidationFailed
-from accounts.grammar import And, Filter
+from accounts.grammar import EVERYTHING, And, Filter, leaves
 from usage.dimensions import DIMENSIONS
-from usage.filters import EVERYTHING, filter_q, leaves
+from usage.filters import filter_q
 from usage.models import Meter, UsageEvent
 from usage.queries.calendar import window_edges
 from usage.queries.integrals import Group, time_weighted

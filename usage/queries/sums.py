@@ -9,10 +9,10 @@ from typing import Any, Final, NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from accounts.grammar import And, Compare, Filter, Path
+from accounts.grammar import EVERYTHING, And, Compare, Filter, Path
 from accounts.models import Tenant
 from usage.dimensions import DIMENSIONS, live_events
-from usage.filters import EVERYTHING, filter_q
+from usage.filters import filter_q
 from usage.models import DirtyHour, Rollup
 from usage.queries.cover import HOUR, Segment, Source, cover, dirty_hours, floor, segments
 from usage.queries.snapshot import snapshot
