@@ -4,7 +4,7 @@ The sums of an hour are always made of all of its live events, so they equal the
 number of aggregators may run; a day of a tenant is one's at a time.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -24,7 +24,10 @@ MARKS_PER_LOOK: Final = 10_000
 COLUMNS: Final = ", ".join(("start", *DIMENSIONS, "count", "costs", "metrics"))
 # An aggregator that freezes between two statements would keep its day from all others for ever.
 FROZEN: Final = "SET LOCAL idle_in_transaction_session_timeout = '30s'"
+# Thousands of groups are to fit into memory, and the other processors are for those who wait for an answer.
+MODEST: Final = "SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
 Level = Rollup.Level
+DAY_OF: Final = {Level.DAY: Level.HOUR, Level.DAY_TOTAL: Level.HOUR_TOTAL}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +81,7 @@ def _lock(tenant_id: UUID, day: datetime) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             name = f"usage.rollups {tenant_id} {day:%Y-%m-%d}"
-            cursor.execute(FROZEN)
+            cursor.execute(f"{FROZEN}; {MODEST}")
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
@@ -103,19 +106,26 @@ def _take_marks(tenant_id: UUID, day: datetime) -> set[datetime]:
 
 
 def _write_hours(tenant_id: UUID, hours: list[datetime]) -> None:
-    Rollup.objects.filter(tenant_id=tenant_id, level=Level.HOUR, start__in=hours).delete()
+    _delete(tenant_id, (Level.HOUR, Level.HOUR_TOTAL), hours)
     if connection.vendor == "postgresql":
         _insert(tenant_id, Level.HOUR, recount_sql.hours_of_events(tenant_id, hours))
+        _insert(tenant_id, Level.HOUR_TOTAL, recount_sql.totals_of_hours(tenant_id, hours))
     else:
         _create(tenant_id, Level.HOUR, recount_fold.hours_of_events(tenant_id, hours))
+        _create(tenant_id, Level.HOUR_TOTAL, recount_fold.totals_of_hours(tenant_id, hours))
 
 
 def _write_day(tenant_id: UUID, day: datetime) -> None:
-    Rollup.objects.filter(tenant_id=tenant_id, level=Level.DAY, start=day).delete()
-    if connection.vendor == "postgresql":
-        _insert(tenant_id, Level.DAY, recount_sql.day_of_hours(tenant_id, day))
-    else:
-        _create(tenant_id, Level.DAY, recount_fold.day_of_hours(tenant_id, day))
+    _delete(tenant_id, DAY_OF, [day])
+    for level, hours in DAY_OF.items():
+        if connection.vendor == "postgresql":
+            _insert(tenant_id, level, recount_sql.day_of_hours(tenant_id, day, hours))
+        else:
+            _create(tenant_id, level, recount_fold.day_of_hours(tenant_id, day, hours))
+
+
+def _delete(tenant_id: UUID, levels: Iterable[Level], starts: list[datetime]) -> None:
+    Rollup.objects.filter(tenant_id=tenant_id, level__in=list(levels), start__in=starts).delete()
 
 
 def _insert(tenant_id: UUID, level: Level, rows: recount_sql.Query) -> None:

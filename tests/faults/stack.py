@@ -53,8 +53,20 @@ FROM usage_usageevent WHERE ended_at IS NULL AND user_id = 'fault-test' GROUP BY
 ROLLUPS: Final = """
 SELECT tenant_id, level, start, user_id, count, (metrics->'amount'->>1)::numeric,
     (metrics->'amount'->>2)::numeric, (metrics->'amount'->>3)::numeric
-FROM usage_rollup WHERE user_id = 'fault-test'
+FROM usage_rollup WHERE user_id = 'fault-test' AND level IN ('hour', 'day')
 """
+# Of everything: what the hours and days say without their users, and what their totals say.
+APART: Final = """
+SELECT '{level}', tenant_id, start, service_type, service_provider, event_type, model, sum(count)::bigint,
+    sum((metrics->'amount'->>1)::numeric), min((metrics->'amount'->>2)::numeric),
+    max((metrics->'amount'->>3)::numeric)
+FROM usage_rollup WHERE level = '{level}{total}'
+GROUP BY tenant_id, start, service_type, service_provider, event_type, model
+"""
+UNEQUAL_TOTALS: Final = """
+WITH users AS ({} UNION ALL {}), totals AS ({} UNION ALL {})
+(TABLE users EXCEPT ALL TABLE totals) UNION ALL (TABLE totals EXCEPT ALL TABLE users)
+""".format(*(APART.format(level=level, total=total) for total in ("", "_total") for level in ("hour", "day")))
 UNEQUAL: Final = """
 WITH raw AS ({hours} UNION ALL {days}), sums AS ({rollups})
 (TABLE raw EXCEPT ALL TABLE sums) UNION ALL (TABLE sums EXCEPT ALL TABLE raw)
@@ -161,7 +173,7 @@ class Stack:
 
     def unequal(self) -> list[tuple[Any, ...]]:
         """Sums of hours and days that are not those of their events, on either side."""
-        return self.sql(UNEQUAL)
+        return self.sql(UNEQUAL) + self.sql(UNEQUAL_TOTALS)
 
     @contextmanager
     def slow_inserts(self, seconds: float = 0.1, table: str = "usage_usageevent") -> Iterator[None]:

@@ -16,6 +16,7 @@ from rest_framework.views import APIView
 from accounts.api.base import validated
 from accounts.permissions import HasScope, principal_of
 from usage.api.documents import zoned_moment
+from usage.models import Rollup
 from usage.queries.verify import Verdict, verify
 from usage.queries.watermark import watermark
 
@@ -28,7 +29,7 @@ class VerifyRequest(serializers.Serializer[Any]):
 
 
 class DifferenceResponse(serializers.Serializer[Any]):
-    level = serializers.ChoiceField(["hour", "day"])
+    level = serializers.ChoiceField(Rollup.Level.values)
     start = serializers.DateTimeField()
     dimensions = serializers.DictField(child=serializers.CharField(allow_blank=True))
     field = serializers.CharField(help_text="count, costs.USD, metrics.tokens.sum and the like.")

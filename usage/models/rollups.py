@@ -25,6 +25,9 @@ class DirtyHour(TenantOwned):
 class Rollup(TenantOwned):
     """The live events of one UTC hour or day that share all of these properties.
 
+    In a total the users are one: its `user_id` is empty. A tenant may have thousands of them, and most
+    questions are not about them.
+
     `costs` maps a currency to the sum of what the senders gave as billing_info.total_cost, `metrics` a
     metric's name to [n, sum, min, max]. `model` is metadata.model, else metadata.tier.
     """
@@ -32,8 +35,10 @@ class Rollup(TenantOwned):
     class Level(models.TextChoices):
         HOUR = "hour"
         DAY = "day"
+        HOUR_TOTAL = "hour_total"
+        DAY_TOTAL = "day_total"
 
-    level = ByteOrderedCharField(max_length=4, choices=Level.choices)
+    level = ByteOrderedCharField(max_length=10, choices=Level.choices)
     start = models.DateTimeField()
     service_type = ByteOrderedCharField(max_length=50)
     service_provider = ByteOrderedCharField(max_length=255)

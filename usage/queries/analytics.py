@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from itertools import pairwise
 from typing import Final, NamedTuple
 from zoneinfo import ZoneInfo
@@ -14,6 +15,7 @@ from accounts.exact import EXACT, quotient
 from accounts.grammar import Filter
 from accounts.models import Tenant
 from usage.queries.calendar import window_edges
+from usage.queries.snapshot import snapshot
 from usage.queries.sums import sums
 from usage.tally import Tally
 
@@ -92,29 +94,23 @@ def total(tallies: Sequence[Tally]) -> Tally:
 
 def usage_by_service(*, scope: Scope, limit: int) -> tuple[list[Service], Tally]:
     """The services with the most events, and the sums of all services."""
-    found = sums(
-        tenant=scope.tenant,
-        edges=[scope.start, scope.end],
-        where=scope.where,
-        group_by=["service_type", "user_id"],
-        costs=True,
-    )
-    users: defaultdict[str, dict[str, Tally]] = defaultdict(dict)
-    for row in found:
+    asked = partial(sums, tenant=scope.tenant, edges=[scope.start, scope.end], where=scope.where)
+    with snapshot():
+        tallies = {row.group[0]: row.tally for row in asked(group_by=["service_type"], costs=True)}
+        by_user = asked(group_by=["service_type", "user_id"])
+    users: defaultdict[str, list[tuple[str, int]]] = defaultdict(list)
+    for row in by_user:
         service_type, user_id = row.group
-        users[service_type][user_id] = row.tally
-    whole = total([row.tally for row in found])
-    services = [_service(name, by_user, whole.count) for name, by_user in users.items()]
+        users[service_type].append((user_id, row.tally.count))
+    whole = total(list(tallies.values()))
+    services = [_service(name, tally, users[name], whole.count) for name, tally in tallies.items()]
     return sorted(services, key=lambda service: (-service.tally.count, service.service_type))[:limit], whole
 
 
-def _service(name: str, by_user: dict[str, Tally], events: int) -> Service:
-    tally = total(list(by_user.values()))
-    ranked = sorted(
-        ((user, own.count) for user, own in by_user.items()), key=lambda pair: (-pair[1], pair[0])
-    )
+def _service(name: str, tally: Tally, users: list[tuple[str, int]], events: int) -> Service:
+    ranked = sorted(users, key=lambda pair: (-pair[1], pair[0]))
     share = quotient(Decimal(100 * tally.count), Decimal(events))
-    return Service(name, tally, len(by_user), ranked[:TOP_USERS], share)
+    return Service(name, tally, len(users), ranked[:TOP_USERS], share)
 
 
 def trend(*, scope: Scope, metric: str, edges: Sequence[datetime], currency: str | None) -> Trend:

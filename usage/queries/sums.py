@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from django.db import connection
 from django.db.models import Q, QuerySet
 
-from accounts.grammar import EVERYTHING, And, Compare, Filter, Path
+from accounts.grammar import EVERYTHING, And, Compare, Filter, Path, leaves
 from accounts.models import Tenant
 from usage.dimensions import DIMENSIONS, live_events
 from usage.filters import filter_q
@@ -20,6 +20,8 @@ from usage.sql import MetricNumber
 from usage.tally import Tally
 
 COLUMNS: Final = frozenset(DIMENSIONS)
+LEVELS: Final = {Source.DAYS: Rollup.Level.DAY.value, Source.HOURS: Rollup.Level.HOUR.value}
+TOTALS: Final = {Source.DAYS: Rollup.Level.DAY_TOTAL.value, Source.HOURS: Rollup.Level.HOUR_TOTAL.value}
 PIECES_PER_QUERY: Final = 200  # SQLite's expressions are only so deep
 
 Key = tuple[datetime, tuple[str, ...]]
@@ -40,6 +42,11 @@ class Asked(NamedTuple):
     group_by: Sequence[str]
     metrics: Sequence[str]
     costs: bool
+
+    def level(self, source: Source) -> str:
+        """The fewest rollups that can tell apart what is to be told apart."""
+        told_apart = {*self.group_by, *(leaf.path.names[0] for leaf in leaves(self.where))}
+        return (LEVELS if "user_id" in told_apart else TOTALS)[source]
 
 
 def where_equal(values: dict[str, str]) -> Filter:
@@ -88,7 +95,7 @@ def _by_fold(asked: Asked) -> dict[Key, Tally]:
 def _folded(asked: Asked, pieces: list[Segment]) -> Iterator[tuple[datetime, tuple[str, ...], Tally]]:
     for source in (Source.DAYS, Source.HOURS):
         for within in _within("start", source, pieces):
-            rows = _rollups(asked).filter(within, level=source.value)
+            rows = _rollups(asked).filter(within, level=asked.level(source))
             for row in rows.values("start", "count", "costs", "metrics", *asked.group_by).iterator():
                 tally = Tally().add(row["count"], row["costs"], row["metrics"])
                 yield row["start"], tuple(row[name] for name in asked.group_by), tally
@@ -163,7 +170,7 @@ def _stored(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:
     rollups = _rollups(asked)
     if pieces:  # what the index can find; the join below cannot tell it
         bounds = {"start__gte": pieces[0].start, "start__lt": pieces[-1].end}
-        rollups = rollups.filter(level__in=sorted({piece.source.value for piece in pieces}), **bounds)
+        rollups = rollups.filter(level__in=sorted({asked.level(piece.source) for piece in pieces}), **bounds)
     inner, params = rollups.values(*columns).query.sql_with_params()
     billed = ["billed.currency", "billed.cost::numeric"] if asked.costs else ["NULL", "NULL::numeric"]
     once = "CASE WHEN coalesce(billed.place, 1) = 1 THEN {} END" if asked.costs else "{}"
@@ -179,7 +186,7 @@ def _stored(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:
         ) AS rollup {each if asked.costs else ""}
     """  # noqa: S608
     names = [name for name in asked.metrics for _ in range(4)]
-    return sql, [*names, *params, [piece.source.value for piece in pieces], *_ranges(pieces)]
+    return sql, [*names, *params, [asked.level(piece.source) for piece in pieces], *_ranges(pieces)]
 
 
 def _raw(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:

@@ -1,7 +1,6 @@
 """Are the rollups what their events add up to? Nothing here is changed."""
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -79,15 +78,16 @@ def _verify_day(
     every = [start + HOUR * place for place in range((end - start) // HOUR)]
     clean = [hour for hour in every if hour not in dirty]
     recounted = _recounted(tenant, clean)
+    totals = recount_fold.totals(recounted.items())
     verdict.dirty += len(every) - len(clean)
     verdict.hours += len(clean)
     verdict.note(_compared(Level.HOUR, _stored(tenant, Level.HOUR, clean), recounted))
+    verdict.note(_compared(Level.HOUR_TOTAL, _stored(tenant, Level.HOUR_TOTAL, clean), totals))
     if len(clean) == DAY // HOUR:
-        day: defaultdict[Key, Tally] = defaultdict(Tally)
-        for (_, *dimensions), tally in recounted.items():
-            day[start, *dimensions].add(tally.count, tally.costs, tally.metrics)
         verdict.days += 1
-        verdict.note(_compared(Level.DAY, _stored(tenant, Level.DAY, [start]), day))
+        for level, hours in ((Level.DAY, recounted), (Level.DAY_TOTAL, totals)):
+            day = recount_fold.of_day(start, hours.items())
+            verdict.note(_compared(level, _stored(tenant, level, [start]), day))
 
 
 def _recounted(tenant: Tenant, hours: list[datetime]) -> dict[Key, Tally]:

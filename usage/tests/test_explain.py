@@ -103,7 +103,7 @@ def test_pages_of_events(api: APIClient) -> None:
 
 @pytest.mark.usefixtures("events")
 def test_a_sum_that_does_not_hold_shows(api: APIClient) -> None:
-    Rollup.objects.filter(level="day").update(count=7)
+    Rollup.objects.filter(level="day_total").update(count=7)
     found = explain(api).json()
     assert (found["agrees"], found["figure"]["count"], found["listed"]["count"]) == (False, 10, 4)
 

@@ -48,8 +48,10 @@ def test_each_figure_that_differs_is_told_and_stays(acme: Tenant, check: Post) -
     work()
     Rollup.objects.filter(level="hour", user_id="anna").update(metrics={"n": [1, 3, 2, 2]}, costs={"EUR": 1})
     Rollup.objects.filter(level="day", user_id="jonas").delete()
+    Rollup.objects.filter(level="hour_total", start=DAY + HOUR).update(count=4)
+    Rollup.objects.filter(level="day_total").update(costs={"USD": 1})
     body = check().json()
-    assert (body["ok"], body["wrong"]) == (False, 4)
+    assert (body["ok"], body["wrong"]) == (False, 6)
     found = [
         tuple(d[name] for name in ("level", "field", "stored", "recomputed")) for d in body["differences"]
     ]
@@ -57,7 +59,9 @@ def test_each_figure_that_differs_is_told_and_stays(acme: Tenant, check: Post) -
         ("hour", "costs.EUR", "1", None),
         ("hour", "costs.USD", None, "1.5"),
         ("hour", "metrics.n.sum", "3", "2"),
+        ("hour_total", "count", "4", "1"),
         ("day", "count", None, "1"),
+        ("day_total", "costs.USD", "1", "1.5"),
     ]
     assert body["differences"][0]["start"] == "2026-03-10T01:00:00Z"
     assert body["differences"][0]["dimensions"] == {
@@ -65,7 +69,7 @@ def test_each_figure_that_differs_is_told_and_stays(acme: Tenant, check: Post) -
         "model": "",
     }  # fmt: skip
     assert not DirtyHour.objects.exists()
-    assert check().json()["wrong"] == 4
+    assert check().json()["wrong"] == 6
 
 
 @pytest.mark.parametrize(
