@@ -9,6 +9,7 @@ from accounts.sql import ExactSum
 from usage.filters import filter_q, read_filter
 from usage.models import Alert, Meter, UsageEvent
 from usage.queries.meters import Question, meter_query
+from usage.queries.sums import of_dimensions, sums
 from usage.sql import SentCost, SentCurrency
 
 PERCENTILE: Final = Decimal(95)
@@ -59,8 +60,12 @@ def _ask(
 
 
 def _cost(alert: Alert, question: Question) -> Decimal:
+    where = read_filter(alert.filter)
+    if of_dimensions(where):
+        found = sums(tenant=alert.tenant, edges=question.edges(), where=where, costs=True)
+        return found[0].tally.costs.get(alert.currency, Decimal(0)) if found else Decimal(0)
     events: Any = UsageEvent.objects.for_tenant(alert.tenant).live().order_by()
     events = events.filter(timestamp__gte=question.start, timestamp__lt=question.end)
-    rows = events.filter(filter_q(read_filter(alert.filter))).annotate(sent_in=SentCurrency())
-    found = rows.filter(sent_in=alert.currency).aggregate(cost=ExactSum(SentCost()))
-    return found["cost"] or Decimal(0)
+    rows = events.filter(filter_q(where)).annotate(sent_in=SentCurrency())
+    known = rows.filter(sent_in=alert.currency).aggregate(cost=ExactSum(SentCost()))
+    return known["cost"] or Decimal(0)

@@ -15,14 +15,14 @@ from typing import Any, Final
 from django.db.models import Value
 
 from accounts.errors import Conflict, ValidationFailed
-from accounts.grammar import EVERYTHING, And, Filter, leaves
+from accounts.grammar import EVERYTHING, And, Filter
 from usage.dimensions import DIMENSIONS
 from usage.filters import filter_q
 from usage.models import Meter, UsageEvent
 from usage.queries.calendar import window_edges
 from usage.queries.integrals import Group, time_weighted
 from usage.queries.measures import A, Measure, measure_of
-from usage.queries.sums import sums
+from usage.queries.sums import of_dimensions, sums
 from usage.queries.watermark import Watermark, watermark
 from usage.sql import Bucket, PropertyText
 
@@ -86,9 +86,8 @@ def meter_query(*, meter: Meter, question: Question) -> Answer:
 
 def from_rollups(measure: Measure, question: Question) -> bool:
     """Whether the rollups know enough: they tell events apart by DIMENSIONS alone, and hold no metadata."""
-    paths = [part.path.names for asked in (measure.filter, question.filter) for part in leaves(asked)]
-    known = all(len(path) == 1 and path[0] in DIMENSIONS for path in [*paths, *question.group_by])
-    return known and measure.in_rollups
+    grouped = all(len(path) == 1 and path[0] in DIMENSIONS for path in question.group_by)
+    return grouped and of_dimensions(And((measure.filter, question.filter))) and measure.in_rollups
 
 
 def rollup_figures(meter: Meter, measure: Measure, question: Question, edges: list[datetime]) -> Figures:

@@ -27,6 +27,11 @@ PIECES_PER_QUERY: Final = 200  # SQLite's expressions are only so deep
 Key = tuple[datetime, tuple[str, ...]]
 
 
+def of_dimensions(where: Filter) -> bool:
+    """Whether a filter speaks of DIMENSIONS alone, and so `sums` can answer it."""
+    return all(len(leaf.path.names) == 1 and leaf.path.names[0] in DIMENSIONS for leaf in leaves(where))
+
+
 class Sum(NamedTuple):
     """What the events from `start` to the next edge sum up to that share the values of `group`."""
 
