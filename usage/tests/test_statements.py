@@ -12,6 +12,7 @@ from accounts.errors import Conflict, Unavailable
 from accounts.models import ActivityEntry, AuditEntry, Tenant
 from accounts.principals import SYSTEM
 from usage.models import Adjustment, Statement, StatementLine, UsageEvent
+from usage.queries import quantities
 from usage.queries.statements import lines_of, month_bill, month_bounds, statement_problems
 from usage.rollups import recompute_all
 from usage.services import statements
@@ -165,7 +166,20 @@ def test_what_did_we_know_on_that_day(acme: Tenant) -> None:
     assert list(known.values()) == [None, "3.00", "4.00", "3.50", "3.50"]
 
 
-def test_the_rollups_and_the_events_make_the_same_bill(acme: Tenant) -> None:
+def test_what_nothing_has_changed_since_needs_no_events(
+    acme: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_rule(acme)
+    make_usage(acme, "a", 10)
+    make_usage(acme, "other-month", 10, timestamp=NOON + timedelta(days=60), received_at=LATE)
+    monkeypatch.setattr(quantities, "_then", None)
+    assert month_bill(tenant=acme, month=MARCH, as_of=ACCEPTED).totals == {"USD": "2.50"}
+    make_usage(acme, "late", 4, received_at=LATE)
+    with pytest.raises(TypeError, match="NoneType"):
+        month_bill(tenant=acme, month=MARCH, as_of=ACCEPTED)
+
+
+def test_the_rollups_and_the_events_make_the_same_bill(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
     Tenant.objects.filter(pk=acme.pk).update(timezone="Asia/Kolkata")  # months begin inside an hour of UTC
     acme.refresh_from_db()
     change = NOON + timedelta(hours=1)
@@ -181,6 +195,7 @@ def test_the_rollups_and_the_events_make_the_same_bill(acme: Tenant) -> None:
     by_marks = month_bill(tenant=acme, month=MARCH)
     assert list(recompute_all())
     by_rollups = month_bill(tenant=acme, month=MARCH)
+    monkeypatch.setattr(quantities, "_changed_since", lambda *_: True)
     by_events = month_bill(tenant=acme, month=MARCH, as_of=datetime.now(UTC))
     assert by_marks.lines == by_rollups.lines == by_events.lines
     assert by_events.totals == {"EUR": "0.20", "USD": "8.78"}
