@@ -4,15 +4,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any, Final
 
-import redis
-from celery import signature
 from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
-from kombu.exceptions import OperationalError
 
+from accounts.background import ask_worker
 from accounts.models import ActivityEntry, Delivery, Tenant, Webhook
-from accounts.redis_link import breaker
 
 PRUNE_AT_ONCE: Final = 1000
 
@@ -77,22 +74,12 @@ def send_soon(delivery: Delivery) -> None:
 
 def _send_soon(delivery: Delivery) -> None:
     """Ask a worker. While none can be asked a mail goes out from here, and a webhook waits for the sweep."""
-    if _asked(str(delivery.pk)) or delivery.kind != Delivery.Kind.MAIL:
+    asked = ask_worker("accounts.deliver", delivery_id=str(delivery.pk))
+    if asked or delivery.kind != Delivery.Kind.MAIL:
         return
     from accounts.services.sending import deliver  # which itself writes to the log, and so comes here
 
     deliver(delivery_id=delivery.pk)
-
-
-def _asked(delivery_id: str) -> bool:
-    if settings.REDIS_URL and not breaker.closed:
-        return False
-    try:
-        signature("accounts.deliver", kwargs={"delivery_id": delivery_id}).apply_async(retry=False)
-    except (OperationalError, redis.RedisError, OSError):
-        breaker.trip()
-        return False
-    return True
 
 
 def deliveries_prune() -> int:
