@@ -48,12 +48,12 @@ NEEDED: Final = ("client_id", "feature_name", "metric_value", "unit_name")
 NAMES: Final = {
     spelled: field for field in FIELDS for spelled in (field, field.replace("_", " "), field.replace("_", ""))
 }
-# The portal's own file: one block for each customer. Its "product" is what is elsewhere a resource.
+# The portal's own file: one block for each customer. What it calls a product is a feature elsewhere.
 BLOCK: Final = {
     "account id": "client_id",
     "company name": "company_name",
-    "product id": "resource_id",
-    "product name": "resource_name",
+    "product id": "feature_id",
+    "product name": "feature_name",
     "region id": "region_id",
     "region name": "region_name",
     "usage": "metric_value",

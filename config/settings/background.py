@@ -75,6 +75,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "usage-aggregate": {"task": "usage.aggregate", "schedule": 60.0, "options": {"expires": 60}},
     "usage-evaluate-alerts": {"task": "usage.evaluate_alerts", "schedule": 60.0, "options": {"expires": 60}},
     "builds-sweep": {"task": "builds.sweep", "schedule": 60.0, "options": {"expires": 60}},
+    "gcore-sweep-reports": {"task": "gcore.sweep_reports", "schedule": 10.0, "options": {"expires": 10}},
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
 

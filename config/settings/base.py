@@ -76,6 +76,8 @@ TEMPLATES = [
 STATIC_URL = "/static/"
 STATIC_ROOT = VAR_DIR / "static"
 STATIC_ROOT.mkdir(parents=True, exist_ok=True)
+# Files that are kept; nobody fetches one but through a view that asks who they are.
+MEDIA_ROOT = VAR_DIR / "files"
 WHITENOISE_USE_FINDERS = not STRICT
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},

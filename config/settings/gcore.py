@@ -21,8 +21,15 @@ GCORE_REQUEST_TIMEOUT: Final[float] = env.float("REQUEST_TIMEOUT", default=30.0)
 GCORE_MAX_REPORT_BYTES: Final[int] = env.int("GCORE_MAX_REPORT_BYTES", default=1024**3)
 GCORE_DOWNLOAD_SECONDS: Final[float] = env.float("GCORE_DOWNLOAD_SECONDS", default=300.0)
 REPORT_POLL_TIMEOUT: Final[float] = env.float("REPORT_POLL_TIMEOUT", default=600.0)
-REPORT_POLL_INTERVAL: Final[float] = env.float("REPORT_POLL_INTERVAL", default=10.0)
 # On a developer's machine without credentials `manage.py serve` answers for Gcore itself.
 GCORE_SIMULATED: Final[bool] = ENVIRONMENT == "development" and not (
     GCORE_API_TOKEN or (GCORE_USERNAME and GCORE_PASSWORD)
 )
+# Seconds until Gcore is first asked again; half as long again from one time to the next, up to a minute.
+REPORT_POLL_INTERVAL: Final[float] = env.float(
+    "REPORT_POLL_INTERVAL", default=1.0 if GCORE_SIMULATED else 10.0
+)
+# A worker that has said nothing for so long is dead, and its report another's.
+REPORT_LEASE_SECONDS: Final[float] = env.float("REPORT_LEASE_SECONDS", default=60.0)
+# For so long a finished report answers the same question again.
+REPORT_FRESH_SECONDS: Final[float] = env.float("REPORT_FRESH_SECONDS", default=900.0)

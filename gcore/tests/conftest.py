@@ -1,12 +1,16 @@
 """Fixtures of the Gcore room: the simulator, and clients that talk to it."""
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 import pytest
+import time_machine
 from django.core.cache import caches
 
 from gcore.client import Credentials, GcoreClient, Generation, transport
+from gcore.services import reports
 from gcore.simulator import API_TOKEN, PASSWORD, USERNAME, Simulator
 
 
@@ -49,3 +53,26 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     slept: list[float] = []
     monkeypatch.setattr(transport, "sleep", slept.append)
     return slept
+
+
+@pytest.fixture
+def clock() -> Iterator[time_machine.Traveller]:
+    """A clock that can be moved on, the simulator's too."""
+    with time_machine.travel(datetime(2026, 3, 10, 12, tzinfo=UTC)) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID, float]]:
+    """The reports that a worker was asked for, each with the seconds until then; none comes."""
+    heard: list[tuple[UUID, float]] = []
+    monkeypatch.setattr(
+        reports, "ask_worker", lambda task, *, seconds, job_id: heard.append((UUID(job_id), seconds))
+    )
+    return heard
+
+
+@pytest.fixture
+def committed(django_capture_on_commit_callbacks: Any) -> Any:
+    """`with committed(execute=True):` does at its end what waits for a commit, which a test never makes."""
+    return django_capture_on_commit_callbacks
