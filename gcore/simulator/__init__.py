@@ -4,7 +4,8 @@ It imports nothing else of ours. `Simulator` runs it in a thread, `manage.py gco
 under `/_control/` its clock, its jobs and every fault are set (see docs/gcore-simulator.md).
 """
 
+from gcore.simulator.beside import beside
 from gcore.simulator.server import Simulator
 from gcore.simulator.state import API_TOKEN, CUSTOMER_TOKEN, PASSWORD, USERNAME
 
-__all__ = ["API_TOKEN", "CUSTOMER_TOKEN", "PASSWORD", "USERNAME", "Simulator"]
+__all__ = ["API_TOKEN", "CUSTOMER_TOKEN", "PASSWORD", "USERNAME", "Simulator", "beside"]

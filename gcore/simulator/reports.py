@@ -31,8 +31,7 @@ def create(state: State, request: Request) -> Answer:
         outcome=state.knobs.outcome,
         notes=list(state.knobs.notes),
     )
-    with state.lock:
-        state.tasks[task.id] = task
+    state.keep(task)
     return said(_shown(state, task, request), 201)
 
 
@@ -65,8 +64,7 @@ def status(state: State, request: Request, task_id: str) -> Answer:
 
 def delete(state: State, request: Request, task_id: str) -> Answer:
     task = _found(state, caller(state, request), task_id)
-    with state.lock:
-        state.tasks.pop(task.id, None)
+    state.drop(task)
     return Answer(204)
 
 

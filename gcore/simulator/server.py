@@ -5,23 +5,25 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import chain
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
-from gcore.simulator import catalogue, control, iam, reports
+from gcore.simulator import catalogue, cdn, cloud, control, expenses, iam, reports, waap
 from gcore.simulator.state import Fault, State
 from gcore.simulator.wire import Answer, Refusal, Request, dispatch
 
-ROUTES: Final = [*catalogue.ROUTES, *reports.ROUTES, *iam.ROUTES]
+PRODUCTS: Final = (catalogue, reports, iam, expenses, cdn, waap, cloud)
+ROUTES: Final = [route for product in PRODUCTS for route in product.ROUTES]
 PIECE: Final = 8192
 
 
 class Simulator:
     """`with Simulator() as gcore:` answers at `gcore.url` until the end; `gcore.state` is what it does."""
 
-    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        self.state = State()
+    def __init__(self, host: str = "127.0.0.1", port: int = 0, store: Path | None = None) -> None:
+        self.state = State(store)
         self._server = _Server(host, port, self.state)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 

@@ -1,11 +1,13 @@
 """What the simulator remembers, and what can be set: its clock, its jobs and its faults."""
 
 import dataclasses
+import json
 import re
 import threading
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 from gcore.simulator.wire import Request
@@ -14,6 +16,9 @@ USERNAME: Final = "reseller@example.com"
 PASSWORD: Final = "simulated-password"  # noqa: S105  (opens nothing but this simulator)
 API_TOKEN: Final = "1001_5im0000000000000000000000000000000000000"  # noqa: S105
 CUSTOMER_TOKEN: Final = "1002_5im1111111111111111111111111111111111111"  # noqa: S105
+
+
+MOST_STORED: Final = 200
 
 
 @dataclass(slots=True)
@@ -89,10 +94,15 @@ class Task:
 
 
 class State:
-    def __init__(self) -> None:
+    """`store` is a file that keeps the tasks beyond the process."""
+
+    def __init__(self, store: Path | None = None) -> None:
         self.lock = threading.RLock()
         self.closing = threading.Event()
+        self._store = store
         self.reset()
+        if store is not None and store.exists():
+            self.tasks.update((item["id"], Task(**item)) for item in json.loads(store.read_text()))
 
     def reset(self) -> None:
         """As on the first day: no tasks, tokens or faults, and the machine's own clock."""
@@ -104,6 +114,21 @@ class State:
             self.revoked_before = 0.0
             self.calls: list[Request] = []
             self.shift = 0.0
+
+    def keep(self, task: Task) -> None:
+        with self.lock:
+            self.tasks[task.id] = task
+            self._save()
+
+    def drop(self, task: Task) -> None:
+        with self.lock:
+            self.tasks.pop(task.id, None)
+            self._save()
+
+    def _save(self) -> None:
+        if self._store is not None:
+            newest = list(self.tasks.values())[-MOST_STORED:]
+            self._store.write_text(json.dumps([dataclasses.asdict(task) for task in newest]))
 
     def now(self) -> float:
         return time.time() + self.shift
