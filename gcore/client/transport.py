@@ -25,6 +25,7 @@ from gcore.metrics import CALLS, ERRORS, SECONDS
 ATTEMPTS: Final = 4
 FIRST_WAIT: Final = 0.5
 LONGEST_WAIT: Final = 8.0  # who is told to wait longer comes back another time
+PATIENCE: Final = 120.0  # after so many seconds no new attempt begins: a task of ours has ten minutes in all
 MAX_JSON_BYTES: Final = 64 * 1024 * 1024
 CHUNK: Final = 65_536
 log = structlog.get_logger(__name__)
@@ -78,13 +79,14 @@ class Transport:
             raise
 
     def _persist(self, call: Call, read: Callable[[requests.Response], T], authorization: str) -> T:
+        until = time.monotonic() + PATIENCE
         for attempt in range(ATTEMPTS - 1):
             try:
                 return self._attempt(call, read, authorization)
             except TransientError as error:
                 wait = FIRST_WAIT * 2**attempt * random.uniform(0.5, 1.5)  # noqa: S311  (no secret)
                 wait = max(wait, error.retry_after or 0)
-                if wait > LONGEST_WAIT:
+                if wait > LONGEST_WAIT or time.monotonic() + wait > until:
                     raise
                 sleep(wait)
         return self._attempt(call, read, authorization)
