@@ -11,6 +11,7 @@ from django.db.migrations.executor import MigrationExecutor
 
 from accounts.services.keys import api_keys_seed
 from config import sentry
+from gcore.services.accounts import account_default
 from usage import queue
 
 RETRY_SECONDS: Final = 1.0
@@ -28,6 +29,7 @@ def prepare() -> None:
     require_migrations()
     refuse_what_is_unsafe()
     api_keys_seed()
+    account_default()
     warn_about_redis()
     connection.close()
 

@@ -4,12 +4,16 @@ from typing import Final
 
 from django.core.exceptions import ImproperlyConfigured
 
-from config.settings.env import ENVIRONMENT, env
+from config.settings.env import ENVIRONMENT, STRICT, env
 
 GCORE_API_BASE: str = env.str("GCORE_API_BASE", default="https://api.gcore.com").rstrip("/")
+if STRICT and not GCORE_API_BASE.startswith("https://"):
+    raise ImproperlyConfigured("GCORE_API_BASE must begin with https://: credentials are sent there.")
 GCORE_API_TOKEN: str = env.str("GCORE_API_TOKEN", default="")
 GCORE_USERNAME: str = env.str("GCORE_USERNAME", default="")
 GCORE_PASSWORD: str = env.str("GCORE_PASSWORD", default="")
+if bool(GCORE_USERNAME) != bool(GCORE_PASSWORD):
+    raise ImproperlyConfigured("GCORE_USERNAME and GCORE_PASSWORD are given together or not at all.")
 GCORE_API_GENERATION: Final[str] = env.str("GCORE_API_GENERATION", default="current")
 if GCORE_API_GENERATION not in {"current", "legacy"}:
     raise ImproperlyConfigured("GCORE_API_GENERATION must be current or legacy.")
@@ -22,9 +26,7 @@ GCORE_MAX_REPORT_BYTES: Final[int] = env.int("GCORE_MAX_REPORT_BYTES", default=1
 GCORE_DOWNLOAD_SECONDS: Final[float] = env.float("GCORE_DOWNLOAD_SECONDS", default=300.0)
 REPORT_POLL_TIMEOUT: Final[float] = env.float("REPORT_POLL_TIMEOUT", default=600.0)
 # On a developer's machine without credentials `manage.py serve` answers for Gcore itself.
-GCORE_SIMULATED: Final[bool] = ENVIRONMENT == "development" and not (
-    GCORE_API_TOKEN or (GCORE_USERNAME and GCORE_PASSWORD)
-)
+GCORE_SIMULATED: Final[bool] = ENVIRONMENT == "development" and not (GCORE_API_TOKEN or GCORE_USERNAME)
 # Seconds until Gcore is first asked again; half as long again from one time to the next, up to a minute.
 REPORT_POLL_INTERVAL: Final[float] = env.float(
     "REPORT_POLL_INTERVAL", default=1.0 if GCORE_SIMULATED else 10.0

@@ -43,7 +43,7 @@ def account_credentials(account: GcoreAccount) -> Credentials:
 
 
 def _from_environment() -> Credentials:
-    if not (settings.GCORE_API_TOKEN or (settings.GCORE_USERNAME and settings.GCORE_PASSWORD)):
+    if not (settings.GCORE_API_TOKEN or settings.GCORE_USERNAME):
         raise PermanentError(
             "There are no credentials for Gcore: set GCORE_USERNAME and GCORE_PASSWORD, or GCORE_API_TOKEN,"
             " or give the account default some in the admin."

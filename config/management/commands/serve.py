@@ -6,6 +6,7 @@ import signal
 import socket
 from argparse import ArgumentParser
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import uvicorn
@@ -16,6 +17,7 @@ from django.core.management.base import CommandError
 from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE
 from accounts.management.base import PlainCommand
 from config import startup
+from gcore.queries.accounts import SIMULATOR_FILE
 
 
 class Server(uvicorn.Server):
@@ -50,7 +52,8 @@ class Command(PlainCommand):
         call_command("migrate", verbosity=0, interactive=False)
         if settings.ENVIRONMENT == "development":
             call_command("load_demo", verbosity=0)
-        self._serve(listener, lambda: self._welcome(host, listener.getsockname()[1]))
+        with self._gcore():
+            self._serve(listener, lambda: self._welcome(host, listener.getsockname()[1]))
         self.stdout.write("Skyledger has ended.")
 
     def _listen(self, host: str, port: int) -> socket.socket:
@@ -66,6 +69,14 @@ class Command(PlainCommand):
         # Handed on to each connection; without it every answer waits 40 ms for the client's acknowledgement.
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         return listener
+
+    def _gcore(self) -> AbstractContextManager[object]:
+        """Without credentials for Gcore a developer's machine answers for it."""
+        if not settings.GCORE_SIMULATED:
+            return nullcontext()
+        from gcore.simulator import beside  # with what it needs to write files, which nobody else does
+
+        return beside(SIMULATOR_FILE)
 
     def _serve(self, listener: socket.socket, when_ready: Callable[[], None]) -> None:
         from config.asgi import application  # makes sure of the database, which is migrated by now
