@@ -70,6 +70,10 @@ class _Handler(BaseHTTPRequestHandler):
         with suppress(OSError):  # a caller that leaves is no error here
             super().handle()
 
+    def finish(self) -> None:
+        with suppress(OSError):
+            super().finish()
+
     def _answer(self) -> None:
         request = self._request()
         state = self.server.state
@@ -127,7 +131,9 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         left = cut
         for piece in _small(pieces) if drip or cut is not None else pieces:
-            self.server.state.closing.wait(drip)
+            if drip:
+                self.wfile.flush()
+                self.server.state.closing.wait(drip)
             self._write(piece if left is None else piece[:left], chunked=not isinstance(answer.body, bytes))
             left = None if left is None else left - len(piece)
             if left is not None and left <= 0:
