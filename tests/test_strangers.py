@@ -15,11 +15,24 @@ from rest_framework.test import APIClient
 from accounts.models import ApiKey, AuditEntry, Delivery, Membership, Tenant, User, Webhook
 from accounts.principals import SYSTEM
 from accounts.services.logs import record
+from builds.models import (
+    Artifact,
+    Build,
+    BuildState,
+    ImageType,
+    OsVersion,
+    Platform,
+    Project,
+    StateTemplate,
+    Variable,
+)
+from builds.tests.builders import make_build
 from tests.builders import make_key, make_tenant, make_user
 from usage.models import Alert, DeadLetter, Meter, PriceRule, Statement, UsageEvent
 from usage.tests.bills import close, make_rule
 
 MARK: Final = "acme-secret"
+BUILDS: Final = (Build, BuildState, Artifact, Variable, Platform, OsVersion, ImageType, Project)
 
 
 def operations() -> Iterator[tuple[str, str]]:
@@ -69,6 +82,15 @@ def secrets(db: None) -> dict[str, str]:
     letter = DeadLetter.objects.create(
         tenant=tenant, entry_id="1-1", event_id=f"{MARK}-dead", payload=MARK, reason=MARK
     )
+    names = {"slug": f"{MARK}-row", "name": f"{MARK}-row"}
+    platform = Platform.objects.create(tenant=tenant, cloud_provider=MARK, **names)
+    os_version = OsVersion.objects.create(tenant=tenant, version=MARK, **names)
+    image_type = ImageType.objects.create(tenant=tenant, **names)
+    template = StateTemplate.objects.get(slug="standard")
+    project = Project.objects.create(tenant=tenant, template=template, **names)
+    build = make_build(tenant, f"{MARK}-build")
+    artifact = Artifact.objects.create(tenant=tenant, build=build, state_code=0, name=MARK)
+    variable = Variable.objects.create(tenant=tenant, build=build, key=MARK, value=MARK)
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     return {
@@ -84,6 +106,15 @@ def secrets(db: None) -> dict[str, str]:
         "/alerts/{id}": str(alert.pk),
         "{event_id}": str(event.event_id),
         "/dead-letters/{id}": str(letter.pk),
+        "/platforms/{slug}": str(platform.slug),
+        "/os_versions/{slug}": str(os_version.slug),
+        "/image_types/{slug}": str(image_type.slug),
+        "/projects/{slug}": str(project.slug),
+        "/state-codes/{code}": "50",
+        "/builds/{id}": str(build.pk),
+        "{build}": str(build.pk),
+        "{artifact}": str(artifact.pk),
+        "/variables/{key}": str(variable.key),
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
     }
@@ -113,6 +144,7 @@ def state() -> list[Any]:
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
         list(DeadLetter.objects.for_tenant(acme.get()).values()),
+        *(list(rows.objects.filter(tenant=acme.get()).values()) for rows in BUILDS),
         AuditEntry.objects.filter(tenant=acme.get()).count(),
     ]
 

@@ -2,7 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import Max
@@ -23,11 +23,8 @@ from builds.rules import (
     Status,
     allowed_codes,
 )
+from builds.timing import HEARTBEAT_STALE
 
-HEARTBEAT_EVERY: Final = timedelta(seconds=120)
-HEARTBEAT_STALE: Final = timedelta(seconds=360)
-HEARTBEAT_LIMIT: Final = timedelta(seconds=900)
-CANCEL_GRACE: Final = timedelta(minutes=10)
 USER_CANCELLED: Final = "USER_CANCELLED"
 DEEDS: Final = {
     Move.UPDATE: "build.updated",

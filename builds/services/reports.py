@@ -36,6 +36,7 @@ from builds.services.moves import (
     run_is_past,
     standing_of,
 )
+from builds.timing import CLOCK_SKEW
 
 FAILED: Final = "FAILED"
 
@@ -64,6 +65,8 @@ def build_report(*, by: Principal, build: Build, report: Report, entry: Entry) -
     What was told before, and what comes too late to count, changes nothing.
     """
     row, now = build_lock(tenant=build.tenant, build=build), timezone.now()
+    if entry.occurred_at is not None and entry.occurred_at > now + CLOCK_SKEW:
+        raise ValidationFailed.field("occurred_at", "it is more than five minutes in the future.")
     if not StateCode.objects.filter(template=row.template_id, code=report.code, deactivated_at=None).exists():
         raise ValidationFailed.field("state_code", f"{report.code} is no state of this build's template.")
     report = dataclasses.replace(

@@ -14,8 +14,9 @@ from accounts.principals import SYSTEM
 from builds.models import Build, StateCode
 from builds.rules import HEARTBEAT_LOST, OPEN, Decision, Fault, Move, Status
 from builds.services.builds import cancelled
-from builds.services.moves import CANCEL_GRACE, HEARTBEAT_LIMIT, apply, tell
+from builds.services.moves import apply, tell
 from builds.services.reports import Failing, entry_of, note_failure
+from builds.timing import CANCEL_GRACE, HEARTBEAT_LIMIT
 
 LOST: Final = Failing(
     error_message=f"No heartbeat came for {HEARTBEAT_LIMIT.total_seconds():.0f} seconds.",

@@ -54,6 +54,19 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "DeadLetterStatusEnum": "usage.models.DeadLetter.Status",
         "DeadLetterKindEnum": "usage.models.DeadLetter.Kind",
         "CorrectionKindEnum": "usage.models.Correction.Kind",
+        "BuildStatusEnum": ["pending", "in_progress", "completed", "failed", "cancelled"],
+        "BuildReportStatusEnum": [
+            "pending",
+            "in_progress",
+            "completed",
+            "failed",
+            "cancelled",
+            "running",
+            "started",
+            "success",
+        ],
+        "BuildCreatedStatusEnum": ["created", "existing"],
+        "BuildCancelStatusEnum": ["cancel_requested", "cancelled"],
     },
 }
 
