@@ -8,7 +8,7 @@ from django.http import HttpRequest
 from django.utils.html import format_html_join
 from django.utils.safestring import SafeString
 
-from usage.admin.base import LedgerAdmin
+from accounts.admin.base import LedgerAdmin
 from usage.models import Correction, UsageEvent
 from usage.queries.dispositions import event_disposition
 

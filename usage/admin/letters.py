@@ -7,9 +7,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils.text import Truncator
 
-from accounts.admin.base import caller, confirmed
+from accounts.admin.base import LedgerAdmin, caller, confirmed
 from accounts.principals import user_principal
-from usage.admin.base import LedgerAdmin
 from usage.models import DeadLetter
 from usage.services.letters import dead_letter_dismiss, dead_letters_replay
 

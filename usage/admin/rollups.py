@@ -5,7 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 
-from usage.admin.base import LedgerAdmin
+from accounts.admin.base import LedgerAdmin
 from usage.models import DirtyHour, Rollup
 from usage.queries.backlog import dirty_hours_count, oldest_mark_seconds
 
