@@ -7,7 +7,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.exact import canonical
+from accounts.api.fields import Exact
 from usage.models import Adjustment, Statement
 from usage.queries.statements import adjustments_of
 from usage.statement_files import unit_price
@@ -25,14 +25,6 @@ class Month(serializers.Field[date, str, str, str]):
 
     def to_representation(self, value: date) -> str:
         return f"{value:%Y-%m}"
-
-
-@extend_schema_field(OpenApiTypes.STR)
-class Exact(serializers.Field[Any, Any, str, Any]):
-    """A decimal number as text."""
-
-    def to_representation(self, value: Any) -> str:
-        return canonical(value)
 
 
 class LineResponse(serializers.Serializer[Any]):

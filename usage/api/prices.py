@@ -11,9 +11,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import TenantViewSet, validated
+from accounts.api.fields import Exact
 from accounts.models import Scope
 from accounts.permissions import refuse_other_tenant
-from usage.api.bills import Exact
 from usage.models import PriceRule
 from usage.pricing import Scheme
 from usage.services.prices import MOST_TIERS, price_rule_create, price_rule_delete, price_rule_update
