@@ -51,17 +51,13 @@ def odd(knobs: Knobs, rows: Iterable[Row]) -> tuple[Row, Table]:
     return header, iter(rows)
 
 
-def _text(value: Any) -> str:
-    return f"{value:.4f}" if isinstance(value, Decimal) else str(value)
-
-
 def _csv(start: str, rows: Iterable[Row]) -> Iterator[bytes]:
     """In pieces of BLOCK_ROWS rows, with CRLF."""
     rows = iter(rows)
     while block := list(islice(rows, BLOCK_ROWS)):
         out = io.StringIO(start, newline="")
         out.seek(0, io.SEEK_END)
-        csv.writer(out).writerows([_text(value) for value in row] for row in block)
+        csv.writer(out).writerows(block)  # metrics have their four places already
         start = ""
         yield out.getvalue().encode()
 
@@ -71,7 +67,7 @@ def _json(header: Row, rows: Iterable[Row]) -> Iterator[bytes]:
     yield f'{{"headers": {json.dumps(header)}, "rows": ['.encode()
     between = ""
     for row in rows:
-        cells = ", ".join(_text(v) if isinstance(v, Decimal) else json.dumps(v) for v in row)
+        cells = ", ".join(str(v) if isinstance(v, Decimal) else json.dumps(v) for v in row)
         yield f"{between}[{cells}]".encode()
         between = ", "
     yield b"]}"
@@ -88,7 +84,10 @@ def _xlsx(header: Row, rows: Iterable[Row]) -> bytes:
 
 
 def many(count: int, clients: Sequence[Client], features: Sequence[Feature]) -> Table:
-    """So many rows by client, feature and resource, cheap to make; clients beyond ours are made up."""
+    """So many rows by client, feature and resource, cheap to make.
+
+    A thousand clients are made up, unless one is asked for; each has as many resources as it takes.
+    """
     if not features:
         return iter(())
     known = [one for one in clients if one.size]
@@ -100,9 +99,11 @@ def many(count: int, clients: Sequence[Client], features: Sequence[Feature]) -> 
         for feature in features
         for place in resources(one.id, feature.product.id)
     ]  # fmt: skip
+    metrics = [f"{number * 7919 % 100_003 / 10_000 + 0.0001:.4f}" for number in range(9973)]
+    lines = zip(range(count), cycle(parts), cycle(metrics), strict=False)
     return (
-        (*part[:4], f"{number * 7919 % 1_000_003 / 10_000 + 0.0001:.4f}", *part[4:])
-        for number, part in enumerate(islice(cycle(parts), count))
+        (*part[:4], metric, *part[4:6], part[6] + number // len(parts) * 10**9, *part[7:])
+        for number, part, metric in lines
     )
 
 
