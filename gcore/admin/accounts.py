@@ -70,6 +70,10 @@ class GcoreAccountAdmin(ServiceAdmin):
             try:
                 found = account_client(account).who_am_i()
             except GcoreError as error:
-                self.message_user(request, f"{account}: {error.message}", messages.ERROR)
+                self.message_user(
+                    request, f"The account {account} is not signed in. {error.message}", messages.ERROR
+                )
             else:
-                self.message_user(request, f"{account}: signed in as {found.name}.", messages.SUCCESS)
+                self.message_user(
+                    request, f"The account {account} is signed in as {found.name}.", messages.SUCCESS
+                )
