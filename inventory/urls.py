@@ -1,5 +1,19 @@
+from django.urls import path
 from rest_framework.routers import SimpleRouter
 
-router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+from inventory.api.accounts import CloudAccountViewSet
+from inventory.api.bulk import CostBulkView, ResourceBulkView
+from inventory.api.costs import CostLineViewSet, CostSummaryView
+from inventory.api.resources import ResourceViewSet
 
-urlpatterns = [*router.urls]
+router = SimpleRouter(trailing_slash=False, use_regex_path=False)
+router.register("cloud-accounts", CloudAccountViewSet, basename="cloud-account")
+router.register("resources", ResourceViewSet, basename="resource")
+router.register("costs", CostLineViewSet, basename="cost")
+
+urlpatterns = [
+    path("resources/bulk", ResourceBulkView.as_view(), name="resource-bulk"),
+    path("costs/bulk", CostBulkView.as_view(), name="cost-bulk"),
+    path("costs/summary", CostSummaryView.as_view(), name="cost-summary"),
+    *router.urls,
+]

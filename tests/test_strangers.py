@@ -27,6 +27,9 @@ from builds.models import (
     Variable,
 )
 from builds.tests.builders import make_build
+from inventory.models import CloudAccount, CostLine, Resource
+from inventory.services.bulk import Sent, costs_bulk, resources_bulk
+from inventory.tests.rows import cost, resource
 from tests.builders import make_key, make_tenant, make_user
 from usage.models import Alert, DeadLetter, Meter, PriceRule, Statement, UsageEvent
 from usage.tests.bills import close, make_rule
@@ -91,6 +94,9 @@ def secrets(db: None) -> dict[str, str]:
     build = make_build(tenant, f"{MARK}-build")
     artifact = Artifact.objects.create(tenant=tenant, build=build, state_code=0, name=MARK)
     variable = Variable.objects.create(tenant=tenant, build=build, key=MARK, value=MARK)
+    by = SYSTEM.enter("acme")
+    resources_bulk(by=by, sent=Sent([resource(resource_id=f"{MARK}-resource", cloud_account_id=MARK)]))
+    costs_bulk(by=by, sent=Sent([cost(service_name=f"{MARK}-service")]))
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     return {
@@ -115,6 +121,9 @@ def secrets(db: None) -> dict[str, str]:
         "{build}": str(build.pk),
         "{artifact}": str(artifact.pk),
         "/variables/{key}": str(variable.key),
+        "/resources/{id}": str(Resource.objects.get().pk),
+        "/costs/{id}": str(CostLine.objects.get().pk),
+        "/cloud-accounts/{id}": str(CloudAccount.objects.get(account_id=MARK).pk),
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
     }
@@ -141,6 +150,9 @@ def state() -> list[Any]:
         list(Statement.objects.for_tenant(acme.get()).values()),
         list(Meter.objects.for_tenant(acme.get()).values()),
         list(Alert.objects.for_tenant(acme.get()).values()),
+        list(Resource.objects.for_tenant(acme.get()).values()),
+        list(CloudAccount.objects.for_tenant(acme.get()).values()),
+        list(CostLine.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
         list(DeadLetter.objects.for_tenant(acme.get()).values()),

@@ -1,7 +1,7 @@
 """What the pages of the back office are built on."""
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
@@ -82,7 +82,7 @@ class LedgerAdmin(ReadOnlyAdmin):
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     ordering = ("-id",)  # the order of arrival, which the primary key's own index serves
-    list_select_related: tuple[str, ...] = ("tenant",)
+    list_select_related: ClassVar[tuple[str, ...]] = ("tenant",)
 
 
 def confirmed(

@@ -35,14 +35,7 @@ class DayKey(NamedTuple):
 
 
 @transaction.atomic
-def cost_lines_upsert(
-    *,
-    by: Principal,
-    tenant: Tenant,
-    rows: Sequence[Numbered],
-    rejected: int = 0,
-    payload: dict[str, Any] | None = None,
-) -> Import:
+def cost_lines_upsert(*, by: Principal, tenant: Tenant, rows: Sequence[Numbered]) -> Import:
     """Write (row number, row) by rows.NATURAL_KEY, as if one after the other: of equal keys the last stays.
 
     They are added to the live days of DEFAULT_SOURCE. A line that says what it said before keeps the import
@@ -51,7 +44,7 @@ def cost_lines_upsert(
     tenant = tenant_lock(tenant)
     run = import_open(
         by=by, tenant=tenant, kind=Import.Kind.COSTS, origin=Import.Origin.API, source=DEFAULT_SOURCE,
-        rejected=rejected, rows=rejected + len(rows),
+        rows=len(rows),
     )  # fmt: skip
     days = days_take(run=run, rows=[row for _, row in rows])
     lines = lines_of(run=run, rows=rows, days=days)
@@ -61,7 +54,7 @@ def cost_lines_upsert(
     CostLine.objects.for_tenant(tenant).filter(pk__in=list(changed)).delete()
     CostLine.objects.bulk_create(changed.values())
     run.totals = totals_of(row for _, row in rows)
-    import_close(by=by, run=run, action="costs.bulk", payload=payload or {})
+    import_close(by=by, run=run, action="costs.bulk")
     return run
 
 
@@ -95,7 +88,7 @@ def cost_lines_replace(
         chunk = numbered[place : place + PER_STATEMENT]
         CostLine.objects.bulk_create(lines_of(run=run, rows=chunk, days=days))
     run.totals = totals_of(row for _, row in numbered)
-    import_close(by=by, run=run, action="costs.replaced", payload={"start": str(start), "end": str(end)})
+    import_close(by=by, run=run, action="costs.replaced", start=str(start), end=str(end))
     return run
 
 

@@ -36,20 +36,15 @@ def resources_upsert(
     rows: Sequence[ResourceRow],
     origin: Import.Origin,
     source: str,
-    rejected: int = 0,
-    payload: dict[str, Any] | None = None,
 ) -> Import:
     """Write resources by (provider, resource_id), as if one after the other: of equal ones the last stays.
 
     What a row does not tell stays as it is; tags are replaced as a whole. Each resource that is new or
     changes gets one entry of its history. The import returned counts `updated` without `unchanged`.
     """
-    run = import_open(
-        by=by, tenant=tenant, kind=Import.Kind.RESOURCES, origin=origin, source=source, rejected=rejected,
-        rows=rejected,
-    )  # fmt: skip
+    run = import_open(by=by, tenant=tenant, kind=Import.Kind.RESOURCES, origin=origin, source=source)
     resources_write(by=by, run=run, rows=rows)
-    import_close(by=by, run=run, action="resources.bulk", payload=payload or {})
+    import_close(by=by, run=run, action="resources.bulk")
     return run
 
 

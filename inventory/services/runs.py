@@ -20,17 +20,21 @@ def import_open(
     )
 
 
-def import_close(*, by: Principal, run: Import, action: str, payload: dict[str, Any]) -> None:
-    """The import is applied with the counts that it has by now; the one activity entry of it all."""
+def import_close(*, by: Principal, run: Import, action: str, **payload: Any) -> None:
+    """The import is applied with the counts that it has by now; the one activity entry of it all.
+
+    The entry says it in the older service's words too.
+    """
     run.state = Import.State.APPLIED
     run.applied_at = timezone.now()
     run.save()
     told = {name: getattr(run, name) for name in ("inserted", "updated", "unchanged", "removed", "rejected")}
+    older = {
+        "source": f"{run.kind}/bulk" if run.origin == Import.Origin.API else run.source,
+        "processed_count": run.rows - run.rejected,
+        "inserted_total": run.inserted,
+        "updated_total": run.updated + run.unchanged,
+    }
     totals = {currency: canonical(total) for currency, total in run.totals.items()}
-    deed(
-        by=by,
-        action=action,
-        tenant=run.tenant,
-        subject=run,
-        payload={"source": run.source, "kind": run.kind, **told, "totals": totals, **payload},
-    )
+    payload = {"kind": run.kind, **told, **older, "totals": totals, **payload}
+    deed(by=by, action=action, tenant=run.tenant, subject=run, payload=payload)

@@ -1,0 +1,14 @@
+"""What several nouns have in common on the wire."""
+
+from typing import Any, Final
+
+from rest_framework import serializers
+
+FILTER_HELP: Final = (
+    "Such as `provider = aws and tag:env = prod`: `=`, `!=`, `<`, `<=`, `>`, `>=`, `^=` (starts with), `~`"
+    " (contains), `in (a, b)`, `exists x` (not empty), joined by `and`, `or`, `not` and parentheses."
+)
+
+
+def tags_field(**kwargs: Any) -> Any:
+    return serializers.DictField(child=serializers.JSONField(), **kwargs)

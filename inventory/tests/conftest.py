@@ -1,0 +1,13 @@
+"""Fixtures of the inventory's tests."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+
+@pytest.fixture
+def api(client_for: Callable[..., APIClient], key: Callable[..., str]) -> Any:
+    """A client of acme that reads and writes."""
+    return client_for(key("write"))
