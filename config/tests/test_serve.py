@@ -145,6 +145,13 @@ def test_a_task_runs_without_a_worker_process(box: Box) -> None:
     box.wait_for(lambda: celery() == "healthy")
 
 
+def test_gcore_is_answered_for_where_there_are_no_credentials(box: Box) -> None:
+    gcore = json.loads((box.log.parent / "gcore-simulator.json").read_text())
+    body = {"username": gcore["username"], "password": gcore["password"]}
+    answer = requests.post(f"{gcore['base']}/iam/auth/jwt/login", json=body, timeout=5)
+    assert set(answer.json()) == {"access", "refresh"}
+
+
 def test_the_stream_tells_what_happens(box: Box) -> None:
     with box.stream("dev", additional_headers=DEMO) as stream:
         hello = receive(stream)
@@ -239,6 +246,7 @@ def test_it_ends_cleanly_and_keeps_the_data(own_box: Box) -> None:
     assert f"Cannot listen on 127.0.0.1:{box.port}: Address already in use" in second.stderr
     assert box.end(signal.SIGINT) == 0
     assert "Traceback" not in box.log.read_text()
+    assert not (box.log.parent / "gcore-simulator.json").exists()
     box.start()
     assert name in box.get("/api/v1/api-keys", **DEMO).text
     assert box.end() == 0

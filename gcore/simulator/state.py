@@ -5,6 +5,7 @@ import json
 import re
 import threading
 import time
+from collections import deque
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +19,8 @@ API_TOKEN: Final = "1001_5im0000000000000000000000000000000000000"  # noqa: S105
 CUSTOMER_TOKEN: Final = "1002_5im1111111111111111111111111111111111111"  # noqa: S105
 
 
-MOST_STORED: Final = 200
+MOST_TASKS: Final = 500
+MOST_CALLS: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -112,12 +114,14 @@ class State:
             self.tasks: dict[str, Task] = {}
             self.ended_tokens: set[str] = set()
             self.revoked_before = 0.0
-            self.calls: list[Request] = []
+            self.calls: deque[Request] = deque(maxlen=MOST_CALLS)
             self.shift = 0.0
 
     def keep(self, task: Task) -> None:
         with self.lock:
             self.tasks[task.id] = task
+            while len(self.tasks) > MOST_TASKS:
+                del self.tasks[next(iter(self.tasks))]
             self._save()
 
     def drop(self, task: Task) -> None:
@@ -127,8 +131,7 @@ class State:
 
     def _save(self) -> None:
         if self._store is not None:
-            newest = list(self.tasks.values())[-MOST_STORED:]
-            self._store.write_text(json.dumps([dataclasses.asdict(task) for task in newest]))
+            self._store.write_text(json.dumps([dataclasses.asdict(task) for task in self.tasks.values()]))
 
     def now(self) -> float:
         return time.time() + self.shift

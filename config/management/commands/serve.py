@@ -109,6 +109,8 @@ class Command(PlainCommand):
         base = f"http://{name}:{port}"
         rows = [("Console", f"{base}/console"), ("API", f"{base}/api/v1"), ("API docs", f"{base}/docs")]
         rows += [("Admin", f"{base}/admin/"), ("Health", f"{base}/health")]
+        if settings.GCORE_SIMULATED:
+            rows += [("Gcore", "simulated here, as GCORE_USERNAME is not set (docs/gcore-simulator.md)")]
         if settings.ENVIRONMENT == "development":
             rows += [("Sign in", f"{p.username or p.email} / {p.password}") for p in DEMO_PEOPLE]
             rows += [("API key", f"{key.key}  ({key.scope} in {key.tenant})") for key in DEMO_API_KEYS]
