@@ -4,6 +4,7 @@ Columns are found by the names that are known. A file in which the customer's co
 refused, so that no row ever goes to somebody else. Memory does not grow with the file.
 """
 
+import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -76,13 +77,14 @@ class ReportReader:
 
     def __iter__(self) -> Iterator[Row | Aside]:
         try:
-            yield from self._rows()
+            with contextlib.closing(records(self._file)) as found:
+                yield from self._rows(found)
         except ReportRefused as error:
             error.first_lines = first_lines(self._file)
             raise
 
-    def _rows(self) -> Iterator[Row | Aside]:
-        numbered = enumerate((record for record in records(self._file) if any(record)), start=1)
+    def _rows(self, found: Iterator[Record]) -> Iterator[Row | Aside]:
+        numbered = enumerate((record for record in found if any(record)), start=1)
         _, header = next(numbered, (0, []))
         if not header:
             raise ReportRefused("The file is empty.")

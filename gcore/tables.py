@@ -4,7 +4,7 @@ import csv
 import io
 import itertools
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from decimal import Decimal
 from typing import IO, Any, Final
 
@@ -34,7 +34,7 @@ class ReportRefused(Exception):
         self.first_lines: list[str] = []
 
 
-def records(file: IO[bytes]) -> Iterator[Record]:
+def records(file: IO[bytes]) -> Generator[Record, None, None]:
     """The records of a file, its header first. Errors: ReportRefused, also in the midst of it."""
     file.seek(0)
     start = file.read(PEEK)
@@ -58,7 +58,7 @@ def shown(text: str) -> str:
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text[:LINE_SHOWN])
 
 
-def _csv_records(file: IO[bytes]) -> Iterator[Record]:
+def _csv_records(file: IO[bytes]) -> Generator[Record, None, None]:
     text = io.TextIOWrapper(file, "utf-8-sig", newline="")
     try:
         yield from csv.reader(text, strict=True)
@@ -68,7 +68,7 @@ def _csv_records(file: IO[bytes]) -> Iterator[Record]:
         text.detach()  # the file stays its owner's
 
 
-def _json_records(body: bytes) -> Iterator[Record]:
+def _json_records(body: bytes) -> Generator[Record, None, None]:
     try:
         found = decode(body)
     except ValidationFailed as error:
@@ -82,7 +82,7 @@ def _json_records(body: bytes) -> Iterator[Record]:
         yield [_text(value) for value in record]
 
 
-def _xlsx_records(file: IO[bytes]) -> Iterator[Record]:
+def _xlsx_records(file: IO[bytes]) -> Generator[Record, None, None]:
     try:
         book = load_workbook(file, read_only=True, data_only=True)
         yield from ([_text(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True))
