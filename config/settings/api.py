@@ -46,6 +46,18 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "PREPROCESSING_HOOKS": ["config.schema.keep_canonical_paths"],
     "ENUM_NAME_OVERRIDES": {
+        "ReportJobStatusEnum": "gcore.models.ReportJob.State",
+        "ReportStatusEnum": [
+            "requested",
+            "queued",
+            "generating",
+            "downloading",
+            "completed",
+            "failed",
+            "cancelled",
+            "timed_out",
+            "partial",
+        ],
         "SystemStatusEnum": ["healthy", "degraded", "unhealthy"],
         "ComponentStatusEnum": ["healthy", "degraded", "unhealthy", "disabled"],
         "EventStatusEnum": ["queued", "stored", "duplicate"],
