@@ -20,6 +20,7 @@ Role = Membership.Role
 
 def pytest_configure() -> None:
     quicken()
+    settings.WHITENOISE_AUTOREFRESH = True  # each test's client would read all static files anew, 0.1 s
     settings.PASSWORD_HASHERS = ["tests.builders.QuickArgon2", *settings.PASSWORD_HASHERS[1:]]
 
 
