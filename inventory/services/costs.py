@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.errors import ValidationFailed
-from accounts.exact import EXACT
+from accounts.exact import EXACT, canonical_document
 from accounts.models import Tenant
 from accounts.principals import Principal
 from accounts.services.tenants import tenant_lock
@@ -217,5 +217,5 @@ def _remove(tenant: Tenant, source: str, start: date, end: date) -> int:
 def _digest(start: date, end: date, rows: Iterable[Numbered]) -> str:
     digest = hashlib.sha256(f"{start}/{end}".encode())
     for _, row in rows:
-        digest.update(encode([getattr(row, name) for name in row.__slots__]))
+        digest.update(encode([canonical_document(getattr(row, name)) for name in row.__slots__]))
     return digest.hexdigest()

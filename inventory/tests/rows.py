@@ -6,7 +6,7 @@ from typing import Any, Final
 ACCOUNT: Final = "bbbbbbbb-bbbb-bbbb-bbbb-bbbbbbbbbbbb"
 
 
-def resource(number: int = 1, **fields: Any) -> dict[str, Any]:
+def resource(number: int | str = 1, **fields: Any) -> dict[str, Any]:
     return {
         "cloud_account_id": ACCOUNT,
         "provider": "aws",
