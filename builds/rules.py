@@ -45,6 +45,10 @@ class Rule(StrEnum):
     RESUME_PREREQUISITES = "resume_prerequisites"
     INACTIVE_REFERENCE = "inactive_reference"
     IN_USE = "in_use"
+    PARENT_REVOKED = "parent_revoked"
+    NOT_REVOCABLE = "not_revocable"
+    VERSION_NOT_ASSIGNABLE = "version_not_assignable"
+    CHANNEL_MANAGED = "channel_managed"
 
 
 class Move(StrEnum):

@@ -6,6 +6,7 @@ from rest_framework.routers import SimpleRouter
 from builds.api.artifacts import ArtifactViewSet, VariableViewSet
 from builds.api.builds import BuildViewSet
 from builds.api.catalogue import ImageTypeViewSet, OsVersionViewSet, PlatformViewSet
+from builds.api.channels import ChannelViewSet, RevocationViewSet
 from builds.api.control import ControlViewSet
 from builds.api.projects import ProjectViewSet, StateCodeViewSet
 
@@ -14,11 +15,15 @@ ROW: dict[str, Any] = {"get": "retrieve", "put": "update", "patch": "partial_upd
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("builds", BuildViewSet, basename="build")
+router.register("channels", ChannelViewSet, basename="channel")
 
 of_build = [
     path("cancel", ControlViewSet.as_view({"post": "cancel"})),
     path("resume", ControlViewSet.as_view({"post": "resume"})),
     path("resume-context", ControlViewSet.as_view({"get": "resume_context"})),
+    path("revoke", RevocationViewSet.as_view({"post": "revoke"})),
+    path("restore", RevocationViewSet.as_view({"post": "restore"})),
+    path("ancestry", RevocationViewSet.as_view({"get": "ancestry"})),
 ]
 below_build = [
     path("artifacts", ArtifactViewSet.as_view(ROWS)),

@@ -19,6 +19,7 @@ from builds.models import (
     Artifact,
     Build,
     BuildState,
+    Channel,
     ImageType,
     OsVersion,
     Platform,
@@ -37,7 +38,7 @@ from usage.models import Alert, DeadLetter, Meter, PriceRule, Statement, UsageEv
 from usage.tests.bills import close, make_rule
 
 MARK: Final = "acme-secret"
-BUILDS: Final = (Build, BuildState, Artifact, Variable, Platform, OsVersion, ImageType, Project)
+BUILDS: Final = (Build, BuildState, Artifact, Channel, Variable, Platform, OsVersion, ImageType, Project)
 
 
 NOBODYS: Final = "{product}"  # names a kind of report, and no object of a tenant's
@@ -97,6 +98,8 @@ def secrets(db: None) -> dict[str, str]:
     template = StateTemplate.objects.get(slug="standard")
     project = Project.objects.create(tenant=tenant, template=template, **names)
     build = make_build(tenant, f"{MARK}-build")
+    line = {name: getattr(build, name) for name in ("platform", "os_version", "image_type")}
+    channel = Channel.objects.create(tenant=tenant, name=f"{MARK}-channel", build=build, **line)
     artifact = Artifact.objects.create(tenant=tenant, build=build, state_code=0, name=MARK)
     variable = Variable.objects.create(tenant=tenant, build=build, key=MARK, value=MARK)
     by = SYSTEM.enter("acme")
@@ -136,6 +139,7 @@ def secrets(db: None) -> dict[str, str]:
         "/state-codes/{code}": "50",
         "/builds/{id}": str(build.pk),
         "{build}": str(build.pk),
+        "/channels/{id}": str(channel.pk),
         "{artifact}": str(artifact.pk),
         "/variables/{key}": str(variable.key),
         "/resources/{id}": str(Resource.objects.get().pk),

@@ -42,6 +42,15 @@ def audit(
     )
 
 
+def turn_take(*, tenant: Tenant) -> None:
+    """Wait for the tenant's deeds that others are at, and keep theirs waiting until this transaction ends.
+
+    Take any other row's lock before it, as every deed does.
+    """
+    ActivityCounter.objects.get_or_create(tenant=tenant)
+    ActivityCounter.objects.select_for_update().get(tenant=tenant)
+
+
 def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any]) -> ActivityEntry:
     """Append to the tenant's activity with the next sequence number, in the caller's transaction.
 

@@ -3,6 +3,7 @@
 from builds.models.artifacts import Artifact, Variable
 from builds.models.builds import Build
 from builds.models.catalogue import CatalogueQuerySet, CatalogueRow, ImageType, OsVersion, Platform
+from builds.models.channels import Channel, ChannelAssignment
 from builds.models.history import BuildFailure, BuildState, Resume
 from builds.models.projects import Project, StateCode, StateTemplate
 
@@ -13,6 +14,8 @@ __all__ = [
     "BuildState",
     "CatalogueQuerySet",
     "CatalogueRow",
+    "Channel",
+    "ChannelAssignment",
     "ImageType",
     "OsVersion",
     "Platform",

@@ -31,6 +31,10 @@ class Build(TenantOwned):
     template = models.ForeignKey(StateTemplate, on_delete=models.PROTECT, related_name="builds")
     pipeline_url = models.URLField(max_length=2048, blank=True)
     commit_hash = models.CharField(max_length=255, blank=True)
+    parent = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="children", db_index=False,
+        help_text="The build whose image it is made from.",
+    )  # fmt: skip
     metadata = ExactJSONField(default=dict, blank=True)
 
     state_code = models.PositiveSmallIntegerField(default=0)
@@ -58,6 +62,12 @@ class Build(TenantOwned):
     progress = models.PositiveSmallIntegerField(null=True, blank=True, help_text="Percent of this state.")
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     overdue_told_at = models.DateTimeField(null=True, blank=True, help_text="Once for each state entered.")
+    revoked_at = models.DateTimeField(null=True, blank=True)
+    revoked_because = models.CharField(max_length=500, blank=True)
+    revoked_with = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.PROTECT, related_name="+", db_index=False,
+        help_text="The ancestor whose revocation it shares.",
+    )  # fmt: skip
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(auto_now=True)
 
@@ -76,6 +86,14 @@ class Build(TenantOwned):
                 fields=["entered_at"],
                 name="build_open",
                 condition=STATUS_OPEN,
+            ),
+            # The dashboard counts in this one alone.
+            models.Index(fields=["tenant", "platform", "status", "state_code"], name="build_tally"),
+            models.Index(
+                fields=["tenant", "ended_at"], name="build_ended", condition=models.Q(ended_at__isnull=False)
+            ),
+            models.Index(
+                fields=["tenant", "parent"], name="build_children", condition=models.Q(parent__isnull=False)
             ),
         ]
 

@@ -27,6 +27,7 @@ from builds.rules import (
     decide_heartbeat,
 )
 from builds.services.builds import Outcome
+from builds.services.channels import latest_follow
 from builds.services.moves import (
     Entry,
     append_late,
@@ -80,6 +81,8 @@ def build_report(*, by: Principal, build: Build, report: Report, entry: Entry) -
         return Outcome(row, changed=False)
     if decision.move != Move.NOTHING:
         apply(by=by, build=row, decision=decision, entry=entry, now=now)
+    if decision.move == Move.COMPLETE:
+        latest_follow(by=by, build=row)
     if decision.move == Move.FAIL:
         note_failure(build=row, failing=Failing(entry.message or f"State {row.state_code} failed."), now=now)
     return Outcome(row, changed=decision.move != Move.NOTHING)
