@@ -98,7 +98,7 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
     )
     def create(self, request: Request) -> Response:
         """Announce a build; the same one again is answered 200 and `existing`. 409 `duplicate_build` when
-        the name is of another one, `inactive_reference` when part of it is retired."""
+        the name is of another one, `inactive_reference` when part of it is retired, `parent_revoked`."""
         given = validated(BuildCreateRequest, request)
         refuse_other_tenant(self.principal, given.pop("tenant_id"))
         made_of = {noun: given.pop(noun) for noun in MADE_OF}

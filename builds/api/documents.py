@@ -43,6 +43,10 @@ class BuildCreateRequest(serializers.Serializer[Any]):
     image_type = serializers.CharField(max_length=63)
     build_id = serializers.CharField(max_length=255, help_text="Your own name of it, once in the tenant.")
     project = serializers.CharField(max_length=63, required=False, default="", allow_blank=True)
+    parent = serializers.CharField(  # type: ignore[assignment]  # a field of that name
+        max_length=255, required=False, default="", allow_blank=True,
+        help_text="The build whose image it is made from, by id or build_id.",
+    )  # fmt: skip
     pipeline_url = serializers.URLField(max_length=2048, required=False, allow_blank=True)
     commit_hash = serializers.CharField(max_length=255, required=False, allow_blank=True)
     metadata = serializers.DictField(required=False)
@@ -81,11 +85,13 @@ class BuildResponse(serializers.ModelSerializer[Build]):
     class Meta:
         model = Build
         fields: tuple[str, ...] = (
-            "id", "build_id", "platform", "os_version", "image_type", "project", "pipeline_url",
-            "commit_hash", "metadata", "current_state", "state_code", "status", "state_name", "phase",
+            "id", "build_id", "platform", "os_version", "image_type", "project", "parent",
+            "pipeline_url", "commit_hash", "metadata", "current_state", "state_code", "status", "state_name",
+            "phase",
             "percent", "next_code", "attempt", "high_water_code", "message", "reason", "fault",
             "retryable_now", "overdue", "stuck", "cancel_requested", "run_id", "progress", "started_at",
-            "transitioned_at", "heartbeat_at", "ended_at", "created_at", "updated_at",
+            "transitioned_at", "heartbeat_at", "ended_at", "revoked_at", "revoked_because", "created_at",
+            "updated_at",
         )  # fmt: skip
 
     def project_slug(self, build: Build) -> str | None:

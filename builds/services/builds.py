@@ -19,6 +19,7 @@ from builds.models import (
     Project,
     StateTemplate,
 )
+from builds.queries.channels import build_named
 from builds.rules import Decision, Move, Refusal, Rule, decide_cancel
 from builds.services.moves import Entry, apply, build_lock, conflict, refused, standing_of, tell
 
@@ -40,15 +41,23 @@ class Outcome:
 
 @transaction.atomic
 def build_create(
-    *, by: Principal, tenant: Tenant, build_id: str, made_of: dict[str, str], project: str = "", **fields: Any
+    *,
+    by: Principal,
+    tenant: Tenant,
+    build_id: str,
+    made_of: dict[str, str],
+    project: str = "",
+    parent: str = "",
+    **fields: Any,
 ) -> Outcome:
     """A queued build; `made_of` has the slug of each of MADE_OF, `fields` are further columns.
 
-    The same build again is found, not changed. Errors: 400 an unknown slug, 409 inactive_reference,
-    duplicate_build.
+    The same build again is found, not changed. Errors: 400 an unknown slug or parent, 409
+    inactive_reference, parent_revoked, duplicate_build.
     """
     parts: dict[str, Any] = {noun: _part(tenant, noun, slug) for noun, slug in made_of.items()}
     parts["project"] = _project(tenant, project) if project else None
+    parts["parent"] = _parent(tenant, parent) if parent else None
     existing = Build.objects.for_tenant(tenant).filter(build_id=build_id).first()
     if existing is not None:
         return _same(existing, parts)
@@ -113,8 +122,20 @@ def _template(project: Project | None) -> StateTemplate:
     return standard
 
 
+def _parent(tenant: Tenant, name: str) -> Build:
+    found = build_named(tenant, name)
+    if found is None:
+        raise ValidationFailed.field("parent", f"there is no build {name[:63]!r}.")
+    return found
+
+
 def _refuse_inactive(parts: dict[str, Any]) -> None:
-    for noun, part in parts.items():
+    parent = parts["parent"]
+    # Locked, so that nobody revokes it before this one counts among its descendants.
+    if parent is not None and build_lock(tenant=parent.tenant, build=parent).revoked_at is not None:
+        raise conflict(Rule.PARENT_REVOKED, f"The parent {parent.build_id!r} is revoked.")
+    for noun in (*MADE_OF, "project"):
+        part = parts[noun]
         if part is not None and not part.is_active:
             raise conflict(Rule.INACTIVE_REFERENCE, f"The {noun} {part.slug!r} is deactivated.")
 

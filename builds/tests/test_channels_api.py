@@ -9,6 +9,7 @@ from rest_framework.test import APIClient
 from accounts.models import Tenant
 from builds.models import Build, Channel
 from builds.tests.builders import make_build
+from builds.tests.conftest import MADE_OF
 from builds.tests.test_channels import delivered
 
 Client = Callable[..., APIClient]
@@ -104,6 +105,23 @@ def test_revocation_and_ancestry(acme: Tenant, write: APIClient, client_for: Cli
     refused = write.post(f"{path}/restore")
     assert (refused.status_code, refused.json()["code"]) == (409, "parent_revoked")
     assert write.post(f"/api/v1/builds/{base.pk}/restore").json()["revoked_at"] is None
+
+
+def test_a_build_is_announced_with_its_parent(acme: Tenant, rival: Tenant, write: APIClient) -> None:
+    base = delivered(acme, "base")
+    delivered(rival, "foreign")
+    body = {**MADE_OF, "image_type": "cache", "build_id": "web"}
+    assert write.post("/builds", {**body, "parent": "foreign"}).status_code == 400
+    made = write.post("/builds", {**body, "parent": "base"})
+    assert made.status_code == 201
+    assert write.get(f"/builds/{made.json()['id']}").json()["parent"] == str(base.pk)
+    assert write.post("/builds", {**body, "parent": str(base.pk)}).status_code == 200
+    assert write.post("/builds", body).json()["code"] == "duplicate_build"
+    write.post(f"/builds/{base.pk}/revoke")
+    refused = write.post("/builds", {**body, "build_id": "web-2", "parent": "base"})
+    assert (refused.status_code, refused.json()["code"]) == (409, "parent_revoked")
+    assert write.post("/builds", {**body, "parent": "base"}).status_code == 200
+    assert not Build.objects.filter(build_id="web-2").exists()
 
 
 def test_queries_of_the_list_do_not_grow(

@@ -32,7 +32,8 @@ def test_a_pipeline_in_jumps(api: Any, build: str, report: Report) -> None:
         (50, "in_progress", "completed"), (75, "in_progress", "completed"), (100, "completed", ""),
     ]  # fmt: skip
     types = ActivityEntry.objects.order_by("seq").values_list("type", flat=True)
-    assert list(types) == ["build.created", *["build.state_changed"] * 4, "build.completed"]
+    told = ["build.created", *["build.state_changed"] * 4, "build.completed", "channel.assigned"]
+    assert list(types) == told
     assert AuditEntry.objects.filter(action="build.completed").get().changes == {
         "state_code": [75, 100], "status": ["in_progress", "completed"],
     }  # fmt: skip
