@@ -1,6 +1,7 @@
 """Decimal arithmetic that rounds nothing by accident, and what JSON documents hold, exactly."""
 
 import operator
+import re
 from collections.abc import Callable, Sequence
 from decimal import Context, Decimal
 from typing import Any, Final
@@ -55,6 +56,16 @@ def text_of(value: Any) -> str | None:
         return value
     number = number_of(value)
     return None if number is None else canonical(number)
+
+
+def values_of(text: str) -> list[Any]:
+    """All JSON values whose text, as `text_of` gives it, is this one."""
+    values: list[Any] = [text]
+    if text in ("true", "false"):
+        values.append(text == "true")
+    elif re.fullmatch(r"-?[0-9]{1,38}(\.[0-9]{1,38})?", text) and canonical(Decimal(text)) == text:
+        values.append(Decimal(text))
+    return values
 
 
 def canonical_document(value: Any) -> Any:

@@ -3,7 +3,7 @@
     filter     = all { "or" all }
     all        = part { "and" part }
     part       = "not" part | "(" filter ")" | "exists" path | path comparison
-    comparison = ("=" | "!=" | "<" | "<=" | ">" | ">=") value | ("^=" | "~") text
+    comparison = ("=" | "!=" | "<" | "<=" | ">" | ">=") value | ("^=" | "~") (text | word)
                | "in" "(" value { "," value } ")"
     path       = name { "." (name | text) } | name ":" (text | word)
     value      = text | number | word
@@ -213,11 +213,9 @@ class _Parser:
             return In(path, self.values())
         if not self.take(*COMPARISONS):
             raise self.error(f"one of {' '.join(COMPARISONS)} in")
-        start = self.next.position
-        value = self.value()
-        if operator in {"^=", "~"} and not isinstance(value, str):
-            raise GrammarError(start, "a quoted text")
-        return Compare(path, operator, value)
+        if operator not in {"^=", "~"}:
+            return Compare(path, operator, self.value())
+        return Compare(path, operator, self.text() if self.next.kind == "text" else self.word("a text"))
 
     def values(self) -> tuple[Value, ...]:
         self.need("(")

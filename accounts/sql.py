@@ -14,9 +14,10 @@ from django.db.models.functions import Coalesce
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, LessThan, LessThanOrEqual
 from django.db.models.sql.compiler import SQLCompiler
 
-from accounts.exact import canonical
+from accounts.exact import canonical, values_of
 from accounts.grammar import And, Compare, Filter, Leaf, Not, Or
 from accounts.sqlite import COLLATION
+from accounts.wire import encode
 
 Sql = tuple[str, tuple[Any, ...]]
 
@@ -78,6 +79,26 @@ class JsonText(JsonProperty):
             ' COLLATE "C")'
         )
         return sql, params * 4
+
+
+class JsonIs(Func):
+    """Whether the value at a key of a JSON column is one whose JsonText is this text.
+
+    On PostgreSQL an index of the column (gin, jsonb_path_ops) can find it.
+    """
+
+    function = "sky_is"
+    output_field = BooleanField()
+
+    def __init__(self, column: str, key: str, text: str) -> None:
+        super().__init__(F(column), Value(key), Value(text))
+
+    def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
+        column, key, text = self.get_source_expressions()
+        sql, params = compiler.compile(column)
+        documents = [encode({key.value: value}).decode() for value in values_of(text.value)]
+        tests = " OR ".join(f"{sql} @> %s::jsonb" for _ in documents)
+        return f"({tests})", tuple(p for document in documents for p in (*params, document))
 
 
 class JsonExists(JsonProperty):

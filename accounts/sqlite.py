@@ -48,6 +48,10 @@ def _sqlite_text(text: str, *path: str | int) -> str | None:
     return text_of(property_in(document(text), path))
 
 
+def _sqlite_is(text: str, key: str, value: str) -> bool:
+    return _sqlite_text(text, key) == value
+
+
 def _sqlite_exists(text: str, *path: str | int) -> bool:
     return property_in(document(text), path) is not None
 
@@ -93,6 +97,7 @@ class _Max(_Fold):
 _FUNCTIONS: Final[dict[str, Callable[..., Any]]] = {
     "sky_number": _sqlite_number,
     "sky_text": _sqlite_text,
+    "sky_is": _sqlite_is,
     "sky_exists": _sqlite_exists,
 }
 _AGGREGATES: Final[dict[str, type[Any]]] = {"sky_sum": _Sum, "sky_min": _Min, "sky_max": _Max}
