@@ -15,7 +15,6 @@ from typing import Any, Final, NamedTuple
 from django.db.models import F, Q, Value
 from django.db.models.functions import StrIndex
 from django.db.models.lookups import Exact, GreaterThan
-from django.db.models.lookups import In as InList
 
 from accounts.errors import ValidationFailed
 from accounts.grammar import (
@@ -29,7 +28,7 @@ from accounts.grammar import (
     leaves,
     parse_filter,
 )
-from accounts.sql import LOOKUPS, JsonExists, JsonNumber, JsonText, joined_q, known
+from accounts.sql import LOOKUPS, JsonExists, JsonIs, JsonNumber, JsonText, joined_q, known
 from inventory import reading
 from inventory.reading import BadValue
 from inventory.rows import CHARGE_FIELDS
@@ -134,10 +133,12 @@ def _tag(leaf: Leaf, column: str, key: str) -> Q:
     if isinstance(leaf, Exists):
         return Q(JsonExists(column, key))
     if isinstance(leaf, In):
-        return Q(known(InList(JsonText(column, key), [_text(value) for value in leaf.values])))
+        return Q(*(JsonIs(column, key, _text(value)) for value in leaf.values), _connector=Q.OR)
+    if leaf.operator == "=":
+        return Q(JsonIs(column, key, _text(leaf.value)))
     if leaf.operator not in LOOKUPS:
         return _part(JsonText(column, key), leaf.operator, _text(leaf.value))
-    if isinstance(leaf.value, Decimal) and leaf.operator != "=":
+    if isinstance(leaf.value, Decimal):
         return Q(known(LOOKUPS[leaf.operator](JsonNumber(column, key), leaf.value)))
     return Q(known(LOOKUPS[leaf.operator](JsonText(column, key), _text(leaf.value))))
 
