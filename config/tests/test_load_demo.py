@@ -11,6 +11,7 @@ from django.core.management import CommandError, call_command
 from accounts.demo import DEMO_API_KEYS, DEMO_EMAILS, DEMO_KEYS
 from accounts.keyring import keyring
 from accounts.models import ApiKey, Tenant, User
+from gcore.models import ClientMapping
 from tests.browser import browser
 from usage.models import UsageEvent
 from usage.service_types import SERVICE_TYPES
@@ -55,6 +56,21 @@ def test_keys_and_people_are_as_documented(loaded: str) -> None:
     }
     for text in (*DEMO_KEYS, "admin123", "demo12345"):
         assert text in loaded
+
+
+def test_clients_of_the_simulated_gcore_are_mapped_once_and_none_of_a_real_one(
+    settings: LazySettings,
+) -> None:
+    settings.ENVIRONMENT = "development"
+    call_command("load_demo", verbosity=0)
+    assert not ClientMapping.objects.exists()
+    settings.GCORE_SIMULATED = True
+    for _ in range(2):
+        call_command("load_demo", verbosity=0)
+    assert sorted(ClientMapping.objects.values_list("tenant__slug", "client_id")) == [
+        ("demo-tenant", "829449"), ("demo-tenant", "829517"), ("demo-tenant", "830102"),
+        ("dev", "829449"), ("test-tenant", "829449"),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

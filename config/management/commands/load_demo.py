@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE, demo_accounts_load
 from accounts.management.base import PlainCommand
 from accounts.models import Tenant
+from gcore.demo import demo_clients_map
 from usage.demo import events_store
 
 EVENTS: Final = {"demo-tenant": 2000, "dev": 60}  # test-tenant stays empty: the first run is to be seen
@@ -28,6 +29,8 @@ class Command(PlainCommand):
                 f" (this is {settings.ENVIRONMENT})."
             )
         tenants = demo_accounts_load()
+        if settings.GCORE_SIMULATED:  # at the real one these numbers are somebody's
+            demo_clients_map(tenants)
         added = self._events(tenants)
         if options["verbosity"]:
             self._report(added)
