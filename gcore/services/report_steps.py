@@ -8,7 +8,6 @@ lease is over the step is done again. So Gcore may be asked twice for a report; 
 import hashlib
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import IO, Any, BinaryIO, Final, cast
@@ -160,14 +159,13 @@ class _Lasting:
 
     def __init__(self, file: IO[bytes], job: ReportJob) -> None:
         self._file, self._job = file, job
-        self._renewed = time.monotonic()
         self.seek, self.tell, self.truncate = file.seek, file.tell, file.truncate
 
     def write(self, data: bytes) -> int:
         _in_time(self._job)
-        if time.monotonic() - self._renewed > settings.REPORT_LEASE_SECONDS / 3:
+        left = (self._job.next_poll_at or timezone.now()) - timezone.now()
+        if left < timedelta(seconds=settings.REPORT_LEASE_SECONDS * 2 / 3):
             lease_renew(self._job)
-            self._renewed = time.monotonic()
         return self._file.write(data)
 
 
