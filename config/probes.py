@@ -15,6 +15,7 @@ from django.core.cache import cache
 from django.db import connection
 
 from accounts.redis_link import client
+from gcore.queries.health import gcore_answers, gcore_configured
 from usage import queue
 from usage.queue import GROUP
 
@@ -144,6 +145,12 @@ def celery() -> Finding:
         return ("degraded", "no heartbeat yet") if settings.REDIS_URL else ("disabled", "not running here")
     age = max(0.0, time.time() - seen)
     return "healthy" if age < BEAT_LATE_SECONDS else "degraded", f"last heartbeat {age:.0f} s ago"
+
+
+def gcore() -> Finding:
+    if not gcore_configured():
+        return "disabled", "no credentials"
+    return ("healthy", "knows us") if gcore_answers() else ("unhealthy", "does not answer or know us")
 
 
 def peer(url: str) -> Finding:

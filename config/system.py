@@ -85,9 +85,13 @@ class ServiceInfo(SystemView):
 class Health(SystemView):
     @extend_schema(responses=HealthResponse, tags=["system"], summary="Is it alive, and what is missing")
     def get(self, request: Request) -> Response:
-        found = probes.examine(
-            {"database": probes.database, "redis": probes.redis_server, "celery": probes.celery}
-        )
+        questions: dict[str, probes.Question] = {
+            "database": probes.database,
+            "redis": probes.redis_server,
+            "celery": probes.celery,
+            "gcore": probes.gcore,
+        }
+        found = probes.examine(questions)
         services = {component.name: SERVICE_STATE[component.status] for component in found}
         return Response(
             {
@@ -126,6 +130,7 @@ class Status(SystemView):
             "event_queue": probes.event_queue,
             "event_writer": probes.event_writer,
             "celery": probes.celery,
+            "gcore": probes.gcore,
         }
         found = probes.examine(questions | probes.peers())
         return Response(

@@ -9,9 +9,12 @@ import pytest
 import time_machine
 from django.core.cache import caches
 
+from gcore.api import waiting
 from gcore.client import Credentials, GcoreClient, Generation, transport
+from gcore.models import ReportJob
 from gcore.services import reports
 from gcore.simulator import API_TOKEN, PASSWORD, USERNAME, Simulator
+from gcore.tests.reports import work
 
 
 @pytest.fixture(scope="session")
@@ -76,3 +79,18 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID, float]]:
 def committed(django_capture_on_commit_callbacks: Any) -> Any:
     """`with committed(execute=True):` does at its end what waits for a commit, which a test never makes."""
     return django_capture_on_commit_callbacks
+
+
+@pytest.fixture
+def at_work(monkeypatch: pytest.MonkeyPatch, clock: time_machine.Traveller) -> list[float]:
+    """While a caller waits a worker does all that is to be done; the pauses that were made."""
+    pauses: list[float] = []
+
+    def pause(seconds: float) -> None:
+        pauses.append(seconds)
+        for job in ReportJob.objects.all():
+            work(job, clock)
+
+    monkeypatch.setattr(waiting, "sleep", pause)
+    monkeypatch.setattr(waiting, "monotonic", lambda: float(len(pauses)))
+    return pauses

@@ -34,21 +34,6 @@ def mapped(acme: Tenant, gcore_simulator: Simulator) -> None:
 
 
 @pytest.fixture
-def at_work(monkeypatch: pytest.MonkeyPatch, clock: time_machine.Traveller) -> list[float]:
-    """While a caller waits a worker does all that is to be done; the pauses that were made."""
-    pauses: list[float] = []
-
-    def pause(seconds: float) -> None:
-        pauses.append(seconds)
-        for job in ReportJob.objects.all():
-            work(job, clock)
-
-    monkeypatch.setattr(waiting, "sleep", pause)
-    monkeypatch.setattr(waiting, "monotonic", lambda: float(len(pauses)))
-    return pauses
-
-
-@pytest.fixture
 def api_client(client_for: Client, key: Callable[..., str]) -> APIClient:
     return client_for(key("write"))
 
