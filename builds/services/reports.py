@@ -15,6 +15,7 @@ from accounts.principals import Principal
 from builds.models import Artifact, Build, BuildFailure, BuildState, StateCode
 from builds.rules import (
     DELIVERED,
+    HEARTBEAT_LOST,
     Decision,
     Fault,
     Move,
@@ -73,19 +74,23 @@ def build_report(*, by: Principal, build: Build, report: Report, entry: Entry) -
     report = dataclasses.replace(
         report, says_nothing_new=_says_nothing_new(row, entry), run_is_past=run_is_past(row, report.run_id)
     )
-    if report.meant == Status.FAILED:
-        entry = dataclasses.replace(entry, reason=FAILED, fault=Fault.UNKNOWN.value)
     decision = _decided(row, report, now)
     if decision.move == Move.LATE:
         append_late(by=by, build=row, code=report.code, status=report.meant, entry=entry, now=now)
+    if decision.move in (Move.LATE, Move.NOTHING):
         return Outcome(row, changed=False)
-    if decision.move != Move.NOTHING:
+    # A run that was taken for lost, and says itself that it failed, tells of another failure.
+    was_over = row.status == Status.FAILED and row.reason != HEARTBEAT_LOST
+    if decision.status != Status.FAILED or was_over:
         apply(by=by, build=row, decision=decision, entry=entry, now=now)
-    if decision.move == Move.COMPLETE:
-        latest_follow(by=by, build=row)
-    if decision.move == Move.FAIL:
-        note_failure(build=row, failing=Failing(entry.message or f"State {row.state_code} failed."), now=now)
-    return Outcome(row, changed=decision.move != Move.NOTHING)
+        if decision.move == Move.COMPLETE:
+            latest_follow(by=by, build=row)
+        return Outcome(row, changed=True)
+    failing = Failing(entry.message or f"State {report.code} failed.")
+    entry = dataclasses.replace(entry, reason=FAILED, fault=failing.fault)
+    apply(by=by, build=row, decision=decision, entry=entry, now=now)
+    note_failure(build=row, failing=failing, now=now)
+    return Outcome(row, changed=True)
 
 
 @transaction.atomic
