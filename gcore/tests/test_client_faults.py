@@ -85,7 +85,7 @@ def test_retry_after_is_waited_for(
     assert waits == [3.0]
 
 
-@pytest.mark.parametrize("when", ["120", "Fri, 01 Jan 2100 00:00:00 GMT"])
+@pytest.mark.parametrize("when", ["30", "Fri, 01 Jan 2100 00:00:00 GMT"])
 def test_a_long_retry_after_is_for_another_time(
     when: str, gcore: GcoreClient, gcore_simulator: Simulator, waits: list[float]
 ) -> None:
@@ -94,8 +94,8 @@ def test_a_long_retry_after_is_for_another_time(
         gcore.who_am_i()
     assert (calls(gcore_simulator), waits) == (1, [])
     assert busy.value.retry_after is not None
-    assert busy.value.retry_after >= 120
-    assert int(busy.value.headers["Retry-After"]) >= 120
+    assert busy.value.retry_after >= 30
+    assert int(busy.value.headers["Retry-After"]) >= 30
 
 
 def test_a_retry_after_that_is_nonsense_is_passed_over(
@@ -173,7 +173,7 @@ def test_a_download_that_is_cut_begins_again(
     file: str | None, client: GcoreClient, finished: str, gcore_simulator: Simulator, waits: list[float]
 ) -> None:
     gcore_simulator.state.set_knobs(file=file, rows=3000)
-    whole, again = io.BytesIO(), io.BytesIO(b"kept")
+    whole, again = io.BytesIO(), io.BytesIO(b"kept" + bytes(10**6))
     again.seek(4)
     size = client.report_download(finished, whole)
     gcore_simulator.state.add_fault(path=".*/download", cut=20_000, times=2)
@@ -208,7 +208,9 @@ def test_a_download_that_stops_is_a_timeout(
     settings.GCORE_REQUEST_TIMEOUT = 0.1
     gcore_simulator.state.set_knobs(rows=3000)
     gcore_simulator.state.add_fault(path=".*/download", drip=1, times=9)
-    with pytest.raises(TimedOut, match="in the middle of report_download"):
+    with pytest.raises(
+        TimedOut, match=r"stopped in the middle of report_download|did not answer report_download"
+    ):
         client.report_download(finished, io.BytesIO())
 
 
