@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
     dependencies = [("accounts", "0002_usernames_any_case")]
 
     operations = [
-        migrations.RunPython(zero_is_unset, migrations.RunPython.noop),
+        migrations.RunPython(zero_is_unset, migrations.RunPython.noop, elidable=True),
         migrations.AlterField(
             model_name="apikey",
             name="rate_limit",

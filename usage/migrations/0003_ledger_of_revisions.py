@@ -139,5 +139,5 @@ class Migration(migrations.Migration):
             model_name='rollup',
             constraint=models.UniqueConstraint(fields=('tenant', 'level', 'start', 'service_type', 'service_provider', 'event_type', 'user_id', 'model'), name='rollup_once'),
         ),
-        migrations.RunPython(mark_all, migrations.RunPython.noop),
+        migrations.RunPython(mark_all, migrations.RunPython.noop, elidable=True),
     ]
