@@ -8,7 +8,7 @@ hang on a CostDay, which is replaced, and brought back, as a whole.
 from typing import Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 from accounts.models import Tenant, TenantOwned, TenantQuerySet
 from accounts.models.fields import ByteOrderedCharField, ExactJSONField, NumericField
@@ -108,8 +108,11 @@ class CostDay(TenantOwned):
 
 class CostLineQuerySet(TenantQuerySet):
     def live(self) -> Self:
-        """What counts: not replaced by a newer import."""
-        return self.filter(cost_day__is_live=True)
+        """What counts: not replaced by a newer import.
+
+        That the day is the same tenant's says nothing new, but lets the index of days find and order lines.
+        """
+        return self.filter(cost_day__is_live=True, cost_day__tenant=F("tenant"))
 
 
 class CostLine(TenantOwned):

@@ -40,7 +40,7 @@ class Summary(NamedTuple):
 
 def live_lines(tenant: Tenant) -> QuerySet[CostLine]:
     """The lines that count."""
-    lines: QuerySet[CostLine] = CostLine.objects.for_tenant(tenant).filter(cost_day__is_live=True)
+    lines: QuerySet[CostLine] = CostLine.objects.live().for_tenant(tenant)
     return lines
 
 

@@ -21,7 +21,13 @@ def resources(acme: Tenant) -> Found:
     """The ids of the resources that a filter finds."""
     rows = [
         resource("a", cost_daily="9", utilization={"cpu": 3}, name="Web 1", cloud_account_id="123"),
-        resource("b", provider="gcp", region="eu-west-1", cost_daily="10.5", tags={"env": "dev", "n": 10, "ok": True}),
+        resource(
+            "b",
+            provider="gcp",
+            region="eu-west-1",
+            cost_daily="10.5",
+            tags={"env": "dev", "n": 10, "ok": True},
+        ),
         resource("c", provider="azure", cost_daily=None, tags={}, cloud_account_id="", created_at=None),
     ]
     resources_bulk(by=SYSTEM.enter("acme"), sent=Sent(rows))
