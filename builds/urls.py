@@ -8,6 +8,7 @@ from builds.api.builds import BuildViewSet
 from builds.api.catalogue import ImageTypeViewSet, OsVersionViewSet, PlatformViewSet
 from builds.api.channels import ChannelViewSet, RevocationViewSet
 from builds.api.control import ControlViewSet
+from builds.api.dashboard import MetricsView, PlatformView, RecentView, SummaryView
 from builds.api.projects import ProjectViewSet, StateCodeViewSet
 
 ROWS: dict[str, Any] = {"get": "list", "post": "create"}
@@ -43,6 +44,10 @@ urlpatterns = [
     *router.urls,
     path("builds/<uuid:pk>/", include(of_build)),
     path("builds/<uuid:build>/", include(below_build)),
+    path("dashboard/summary", SummaryView.as_view(), name="dashboard-summary"),
+    path("dashboard/recent", RecentView.as_view(), name="dashboard-recent"),
+    path("dashboard/platform/<str:slug>", PlatformView.as_view(), name="dashboard-platform"),
+    path("dashboard/metrics", MetricsView.as_view(), name="dashboard-metrics"),
     path("platforms", PlatformViewSet.as_view(ROWS)),
     path("platforms/<str:slug>", PlatformViewSet.as_view(ROW)),
     path("os_versions", OsVersionViewSet.as_view(ROWS)),
