@@ -1,4 +1,4 @@
-"""Tenants, people, keys and a month of usage for a development machine."""
+"""Tenants, people, keys, a month of usage and ten image builds for a development machine."""
 
 from typing import Any, Final
 
@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE, demo_accounts_load
 from accounts.management.base import PlainCommand
 from accounts.models import Tenant
+from builds.demo import demo_builds_load
 from gcore.demo import demo_clients_map
 from usage.demo import events_store
 
@@ -16,7 +17,7 @@ EVENTS: Final = {"demo-tenant": 2000, "dev": 60}  # test-tenant stays empty: the
 
 class Command(PlainCommand):
     help = (
-        "Load the demo tenants, people, keys and usage events. A second run adds nothing.\n\n"
+        "Load the demo tenants, people, keys, usage events and builds. A second run adds nothing.\n\n"
         "Examples:\n"
         "  ENVIRONMENT=development python manage.py load_demo\n"
         "  ENVIRONMENT=development python manage.py load_demo --verbosity 0   (says nothing)\n"
@@ -32,8 +33,9 @@ class Command(PlainCommand):
         if settings.GCORE_SIMULATED:  # at the real one these numbers are somebody's
             demo_clients_map(tenants)
         added = self._events(tenants)
+        builds = sum(demo_builds_load(tenant=tenants[slug]) for slug in EVENTS)
         if options["verbosity"]:
-            self._report(added)
+            self._report(added, builds)
 
     def _events(self, tenants: dict[str, Tenant]) -> int:
         """Store the events, with a bar on a terminal; how many were added."""
@@ -48,8 +50,9 @@ class Command(PlainCommand):
             self.stdout.write("")
         return added
 
-    def _report(self, added: int) -> None:
-        self.stdout.write(self.style.SUCCESS(f"Demo data is in place; {added} events were added."))
+    def _report(self, added: int, builds: int) -> None:
+        told = f"Demo data is in place; {added} events were added, {builds} builds."
+        self.stdout.write(self.style.SUCCESS(told))
         for person in DEMO_PEOPLE:
             name = person.username or person.email
             self.stdout.write(f"  sign in  {name:<22} {person.password}")
