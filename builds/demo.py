@@ -1,4 +1,4 @@
-"""The ten builds of a demo tenant, each with the history that a pipeline would have told."""
+"""The ten builds of a demo tenant, each with the history that a pipeline would have told, and a platform."""
 
 import hashlib
 import random
@@ -23,6 +23,7 @@ from builds.models import (
     StateTemplate,
 )
 from builds.rules import DELIVERED, QUEUED, Fault, Status
+from builds.services.catalogue import catalogue_create
 from builds.services.channels import channel_assign, latest_follow
 from builds.services.moves import USER_CANCELLED
 from builds.services.reports import Failing
@@ -131,6 +132,14 @@ class Tale:
         build.high_water_code = max(build.high_water_code, code)
         build.message, build.reason = columns.get("message", ""), columns.get("reason", "")
         build.fault = columns.get("fault", "")
+
+
+def demo_platform_add(tenant: Tenant) -> None:
+    """A platform of the tenant's own, `aws`, as the older build service's pipeline example names it."""
+    if not Platform.objects.filter(tenant=tenant, slug="aws").exists():
+        catalogue_create(
+            by=SYSTEM, tenant=tenant, model=Platform, slug="aws", name="AWS", cloud_provider="aws"
+        )
 
 
 @transaction.atomic

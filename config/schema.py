@@ -22,6 +22,17 @@ ERROR: Final[dict[str, Any]] = {
         "retry_after": {"type": "integer", "description": "Seconds; with 429."},
         "limit": {"type": "integer", "description": "With 429."},
         "remaining": {"type": "integer", "description": "With 429."},
+        "code": {"type": "string", "description": "With 409 of a build: the rule (docs/builds.md)."},
+        "allowed": {
+            "type": "array",
+            "items": {"type": "integer"},
+            "description": "With 409 of a build: the state codes that may be reported.",
+        },
+        "missing": {
+            "type": "array",
+            "items": {"type": "string"},
+            "description": "With 409 of a build: what it lacks.",
+        },
         "reset_time": {"type": "integer", "description": "Epoch seconds; with 429."},
     },
 }

@@ -8,7 +8,7 @@ from django.core.management.base import CommandError
 from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE, demo_accounts_load
 from accounts.management.base import PlainCommand
 from accounts.models import Tenant
-from builds.demo import demo_builds_load
+from builds.demo import demo_builds_load, demo_platform_add
 from gcore.demo import demo_clients_map
 from usage.demo import events_store
 
@@ -32,6 +32,7 @@ class Command(PlainCommand):
         tenants = demo_accounts_load()
         if settings.GCORE_SIMULATED:  # at the real one these numbers are somebody's
             demo_clients_map(tenants)
+        demo_platform_add(tenants["dev"])
         added = self._events(tenants)
         builds = sum(demo_builds_load(tenant=tenants[slug]) for slug in EVENTS)
         if options["verbosity"]:
