@@ -1,5 +1,5 @@
 """The back office of Gcore."""
 
-from gcore.admin import accounts
+from gcore.admin import accounts, mappings, reports
 
-__all__ = ["accounts"]
+__all__ = ["accounts", "mappings", "reports"]
