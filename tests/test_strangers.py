@@ -133,6 +133,7 @@ def secrets(db: None) -> dict[str, str]:
         "{event_id}": str(event.event_id),
         "/dead-letters/{id}": str(letter.pk),
         "/platforms/{slug}": str(platform.slug),
+        "/dashboard/platform/{slug}": str(platform.slug),
         "/os_versions/{slug}": str(os_version.slug),
         "/image_types/{slug}": str(image_type.slug),
         "/projects/{slug}": str(project.slug),

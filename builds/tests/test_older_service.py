@@ -62,6 +62,14 @@ def test_its_pipeline_task(api: Any) -> None:
     assert api.get(f"{build}/state").json()["current_state"] == 25
 
 
+def test_its_dashboards(api: Any) -> None:
+    summary = api.get("/dashboard/summary").json()
+    assert summary["status_counts"].items() >= {"completed": 5, "failed": 2, "in_progress": 1}.items()
+    assert api.get("/dashboard/recent").json()["recent_builds"] == summary["recent_builds"]
+    shown = api.get("/dashboard/platform/aws-commercial").json()
+    assert (shown["platform"], len(shown["builds"])) == ("aws-commercial", 4)
+
+
 def test_its_synthetic_pipelines(api: Any) -> None:
     made = api.post("/builds", {**CREATE, "build_id": "synthetic-1"}).json()
     for code in (10, 25, 50, 75, 100):
