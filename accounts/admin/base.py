@@ -1,6 +1,6 @@
 """What the pages of the back office are built on."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin, messages
@@ -95,20 +95,9 @@ def confirmed(
     verb: Callable[[Any], object],
 ) -> HttpResponse | None:
     """Ask, and on "yes" do `verb` to each row; all of them or none."""
-    chosen: Iterable[Any] = list(rows[: MOST + 1])
-    if len(list(chosen)) > MOST:
-        page.message_user(request, f"Choose at most {MOST} at a time.", messages.ERROR)
-        return None
-    if request.POST.get("confirmed") != "yes":
-        context = {
-            **page.admin_site.each_context(request),
-            "title": title,
-            "rows": chosen,
-            "action": action,
-            "opts": page.opts,
-            "checkbox": ACTION_CHECKBOX_NAME,
-        }
-        return TemplateResponse(request, "admin/accounts/confirm.html", context)
+    chosen = asked(page, request, rows, action=action, title=title)
+    if not isinstance(chosen, list):
+        return chosen
     try:
         with transaction.atomic():
             for row in chosen:
@@ -118,3 +107,33 @@ def confirmed(
     else:
         page.message_user(request, f"{title}: done.", messages.SUCCESS)
     return None
+
+
+def asked(
+    page: Page,
+    request: HttpRequest,
+    rows: QuerySet[Any],
+    *,
+    action: str,
+    title: str,
+    ready: bool = True,
+    template: str = "admin/accounts/confirm.html",
+    **context: Any,
+) -> list[Any] | HttpResponse | None:
+    """The rows once somebody said "yes" and all is `ready`, else the question; None: they are too many."""
+    chosen = list(rows[: MOST + 1])
+    if len(chosen) > MOST:
+        page.message_user(request, f"Choose at most {MOST} at a time.", messages.ERROR)
+        return None
+    if request.POST.get("confirmed") == "yes" and ready:
+        return chosen
+    shown = {
+        **page.admin_site.each_context(request),
+        "title": title,
+        "rows": chosen,
+        "action": action,
+        "opts": page.opts,
+        "checkbox": ACTION_CHECKBOX_NAME,
+        **context,
+    }
+    return TemplateResponse(request, template, shown)
