@@ -239,7 +239,7 @@ class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
         """The same as PUT."""
         return self.update(request, pk)
 
-    @extend_schema(responses=UserUpdatedResponse, tags=["users"])
+    @extend_schema(responses={200: UserUpdatedResponse}, tags=["users"])
     def destroy(self, request: Request, pk: str) -> Response:
         """Deactivate: every sign-in and personal token ends now; the person stays readable. For the person
         and the platform: a tenant's admins remove the membership instead."""
@@ -269,7 +269,7 @@ class UserViewSet(NoStoreMixin, ListModelMixin, GenericViewSet[User]):
         key, text = api_key_create(by=inside, tenant=inside.home, user=user, **given)
         return Response({**UserTokenResponse(key).data, "token": text, "status": "created"}, status=201)
 
-    @extend_schema(responses=UserTokenEndedResponse, tags=["users"])
+    @extend_schema(responses={200: UserTokenEndedResponse}, tags=["users"])
     @action(detail=True, methods=["delete"], url_path="tokens/<uuid:token_id>")
     def end_token(self, request: Request, pk: str, token_id: UUID) -> Response:
         """Revoke one of the person's keys."""
