@@ -3,72 +3,28 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import requests
-from django.conf import settings
 from psycopg.sql import SQL, Identifier
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import connect
 
 from tests.servers import Redis
+from tests.servers.onebox import ROOT, OneBox
 
-ROOT = Path(settings.BASE_DIR)
 DEMO = {"X-API-Key": "dev-key-12345"}
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
-class Box:
-    """`manage.py serve` with a directory of its own."""
-
-    def __init__(self, directory: Path, **environment: str) -> None:
-        self.port = free_port()
-        self.base = f"http://127.0.0.1:{self.port}"
-        self.log = directory / "serve.log"
-        self.environment = {
-            **os.environ,
-            "ENVIRONMENT": "development",
-            "VAR_DIR": str(directory),
-            "DATABASE_URL": f"sqlite:///{directory}/one.sqlite3",
-            "REDIS_URL": "",
-            "PORT": str(self.port),
-            **environment,
-        }
-
-    def start(self) -> "Box":
-        with self.log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve"],
-                cwd=ROOT,
-                env=self.environment,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-        self.wait_for(lambda: "is ready" in self.log.read_text(), seconds=60)
-        return self
-
-    def wait_for(self, condition: Callable[[], Any], seconds: float = 20) -> None:
-        deadline = time.monotonic() + seconds
-        while not condition():
-            assert self.process.poll() is None, self.log.read_text()
-            assert time.monotonic() < deadline, self.log.read_text()
-            time.sleep(0.05)
-
-    def end(self, by: signal.Signals = signal.SIGTERM) -> int:
-        self.process.send_signal(by)
-        return self.process.wait(15)
+class Box(OneBox):
+    """With what these tests ask of it."""
 
     def get(self, path: str, **headers: str) -> requests.Response:
         return requests.get(f"{self.base}{path}", headers=headers, timeout=5)
