@@ -116,6 +116,7 @@ def env_lines(context: dict[str, Any]) -> str:
         "BUILD_UUID": context["id"],
         "BUILD_ID": context["build_id"],
         "BUILD_STATE": context["current_state"],
+        "BUILD_STATUS": context["status"],
         "BUILD_ATTEMPT": context["attempt"],
         "RESUME_FROM_STATE": context["resume_from_state"],
         "RESUME_ARTIFACT_PATH": artifact.get("path", ""),
