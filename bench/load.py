@@ -46,9 +46,7 @@ def body(batch: bool) -> str:
 
 
 def wrk(port: int, *, batch: bool, seconds: int, connections: int) -> Load:
-    program = shutil.which("wrk")
-    if program is None:
-        raise SystemExit("The bench needs wrk to make load: apt-get install wrk")
+    """The same event or batch again and again."""
     path = "/api/v1/events/batch" if batch else "/api/v1/events"
     script = "\n".join(
         [
@@ -58,6 +56,14 @@ def wrk(port: int, *, batch: bool, seconds: int, connections: int) -> Load:
             f"wrk.body = {json.dumps(body(batch))}",
         ]
     )
+    return run_wrk(port, path, script, seconds=seconds, connections=connections)
+
+
+def run_wrk(port: int, path: str, script: str, *, seconds: int, connections: int) -> Load:
+    """The requests that a Lua script makes."""
+    program = shutil.which("wrk")
+    if program is None:
+        raise SystemExit("The bench needs wrk to make load: apt-get install wrk")
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "request.lua"
         file.write_text(script)

@@ -27,7 +27,7 @@ from accounts.keyring import hash_key, prefix_of
 from accounts.models import ApiKey, Tenant
 tenant = Tenant.objects.create(slug="{tenant}", name="Bench")
 ApiKey.objects.create(tenant=tenant, name="bench", prefix=prefix_of("{key}"), key_hash=hash_key("{key}"),
-                      scopes=["ingest", "read"])
+                      scopes=["build", "ingest", "read"])
 print(tenant.pk)
 """
 
