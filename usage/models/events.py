@@ -24,6 +24,10 @@ class EventQuerySet(TenantQuerySet):
         """What counted at `moment`, by what had been accepted until then."""
         return self.filter(Q(ended_at=None) | Q(ended_at__gt=moment), received_at__lte=moment)
 
+    def counted(self, as_of: datetime | None) -> Self:
+        """What counted at `as_of`, or (None) counts now."""
+        return self.live() if as_of is None else self.as_of(as_of)
+
 
 class UsageEvent(TenantOwned):
     """One accepted event. Nothing of it ever changes but `ended_at`.

@@ -4,7 +4,7 @@ import base64
 import binascii
 import dataclasses
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Q
@@ -55,6 +55,14 @@ def usage_page(
     mark = watermark()
     events = matching_events(tenant=tenant, window=window, filters=filters)
     total = _count(tenant, window, filters)
+    rows, following = page_of(events, limit=limit, offset=offset, cursor=cursor)
+    return UsagePage(rows, total, following is not None, following, mark)
+
+
+def page_of(
+    events: Any, *, limit: int, cursor: str | None, offset: int = 0
+) -> tuple[list[UsageEvent], str | None]:
+    """The next events of a queryset, newest first, and the cursor of the page after them."""
     if cursor is not None:
         moment, row_id = read_cursor(cursor)
         # The first condition says nothing new, but lets the index begin there instead of at the newest event.
@@ -62,10 +70,7 @@ def usage_page(
         events = events.filter(Q(timestamp__lt=moment) | Q(timestamp=moment, id__lt=row_id))
         offset = 0
     rows = list(events.order_by("-timestamp", "-id")[offset : offset + limit + 1])
-    more = len(rows) > limit
-    rows = rows[:limit]
-    following = write_cursor(rows[-1]) if more else None
-    return UsagePage(rows, total, more, following, mark)
+    return rows[:limit], write_cursor(rows[limit - 1]) if len(rows) > limit else None
 
 
 def _count(tenant: Tenant, window: Window, filters: dict[str, str]) -> int:

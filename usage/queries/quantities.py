@@ -9,9 +9,11 @@ from typing import Any, Final
 from django.db.models import Count
 
 from accounts.exact import EXACT
+from accounts.grammar import EVERYTHING, Filter
 from accounts.models import Tenant
 from accounts.sql import ExactSum
 from usage.billing import EVENTS, Usage
+from usage.filters import filter_q
 from usage.models import UsageEvent
 from usage.pricing import ZERO
 from usage.queries.sums import sums
@@ -21,27 +23,34 @@ KIND: Final = ("service_type", "service_provider", "model", "event_type")
 
 
 def usage_between(
-    *, tenant: Tenant, edges: Sequence[datetime], units: Iterable[str], as_of: datetime | None
+    *,
+    tenant: Tenant,
+    edges: Sequence[datetime],
+    units: Iterable[str],
+    as_of: datetime | None,
+    where: Filter = EVERYTHING,
 ) -> list[Usage]:
     """The events between the first and the last edge, apart by the edges between and by what prices select.
 
-    `as_of` tells which events: those that counted then, or (None) those that count now. The latter come from
-    the rollups where they hold, and so do the former when nothing has changed since.
+    `where` may name KIND only. `as_of` tells which events: those that counted then, or (None) those that
+    count now. The latter come from the rollups where they hold, and so do the former when nothing has changed
+    since.
     """
     metrics = sorted(set(units) - {EVENTS})
-    found = _now(tenant, edges, metrics)
+    found = _now(tenant, edges, metrics, where)
     # Asked after the sums were read: a change that is in them shows by now.
-    if as_of is not None and _changed_since(tenant, edges, as_of):
-        return _then(tenant, edges, metrics, as_of)
+    if as_of is not None and changed_since(tenant, edges, as_of):
+        return _then(tenant, edges, metrics, where, as_of)
     return found
 
 
-def _changed_since(tenant: Tenant, edges: Sequence[datetime], as_of: datetime) -> bool:
+def changed_since(tenant: Tenant, edges: Sequence[datetime], as_of: datetime) -> bool:
+    """Whether other events count between the edges now than at `as_of`; it may be so without need."""
     events = UsageEvent.objects.for_tenant(tenant).filter(timestamp__gte=edges[0], timestamp__lt=edges[-1])
     return events.filter(received_at__gt=as_of).exists() or events.filter(ended_at__gt=as_of).exists()
 
 
-def _now(tenant: Tenant, edges: Sequence[datetime], metrics: list[str]) -> list[Usage]:
+def _now(tenant: Tenant, edges: Sequence[datetime], metrics: list[str], where: Filter) -> list[Usage]:
     ends = dict(pairwise(edges))
     return [
         Usage(
@@ -50,14 +59,18 @@ def _now(tenant: Tenant, edges: Sequence[datetime], metrics: list[str]) -> list[
             metrics={name: measure.sum for name, measure in found.tally.metrics.items()},
             costs=found.tally.costs,
         )
-        for found in sums(tenant=tenant, edges=edges, group_by=KIND, metrics=metrics, costs=True)
+        for found in sums(
+            tenant=tenant, edges=edges, where=where, group_by=KIND, metrics=metrics, costs=True
+        )
     ]  # fmt: skip
 
 
-def _then(tenant: Tenant, edges: Sequence[datetime], metrics: list[str], as_of: datetime) -> list[Usage]:
+def _then(
+    tenant: Tenant, edges: Sequence[datetime], metrics: list[str], where: Filter, as_of: datetime
+) -> list[Usage]:
     found: dict[tuple[Any, ...], Usage] = {}
     parts = list(pairwise(edges))
-    for row in _rows(tenant, edges, metrics, as_of):
+    for row in _rows(tenant, edges, metrics, where, as_of):
         key = (row["part"], *(row[name] for name in KIND))
         if key not in found:
             start, end = parts[row["part"] - 1]
@@ -67,9 +80,9 @@ def _then(tenant: Tenant, edges: Sequence[datetime], metrics: list[str], as_of: 
 
 
 def _rows(
-    tenant: Tenant, edges: Sequence[datetime], metrics: list[str], as_of: datetime
+    tenant: Tenant, edges: Sequence[datetime], metrics: list[str], where: Filter, as_of: datetime
 ) -> Iterable[dict[str, Any]]:
-    events = UsageEvent.objects.for_tenant(tenant).as_of(as_of)
+    events = UsageEvent.objects.for_tenant(tenant).as_of(as_of).filter(filter_q(where))
     rows: Iterable[dict[str, Any]] = (
         events.filter(timestamp__gte=edges[0], timestamp__lt=edges[-1])
         .order_by()

@@ -9,8 +9,9 @@ import msgspec
 from django.db.models import Q
 
 from accounts.errors import ValidationFailed
+from accounts.grammar import EVERYTHING, Filter
 from accounts.models import Tenant
-from usage.billing import Line, Rule, bill, totals
+from usage.billing import Line, Rule, Usage, bill, totals
 from usage.models import Adjustment, PriceRule, Statement
 from usage.models.statements import BillLine, Document
 from usage.queries.quantities import usage_between
@@ -53,17 +54,41 @@ def month_bill(*, tenant: Tenant, month: date, as_of: datetime | None = None) ->
 
 
 def lines_of(tenant: Tenant, basis: Basis, as_of: datetime | None) -> list[Line]:
+    return bill(
+        rules=basis.rules,
+        usage=usage_of(tenant, basis, as_of),
+        start=basis.starts_at,
+        end=basis.ends_at,
+        currency=basis.currency,
+    )
+
+
+def usage_of(tenant: Tenant, basis: Basis, as_of: datetime | None, where: Filter = EVERYTHING) -> list[Usage]:
+    """The month's usage as its prices see it; `where` as in `usage_between`."""
     changes = {moment for rule in basis.rules for moment in (rule.valid_from, rule.valid_until) if moment}
     inside = sorted(moment for moment in changes if basis.starts_at < moment < basis.ends_at)
-    usage = usage_between(
+    return usage_between(
         tenant=tenant,
         edges=[basis.starts_at, *inside, basis.ends_at],
         units={rule.unit for rule in basis.rules},
         as_of=as_of,
+        where=where,
     )
-    return bill(
-        rules=basis.rules, usage=usage, start=basis.starts_at, end=basis.ends_at, currency=basis.currency
+
+
+def basis_at(tenant: Tenant, moment: datetime) -> tuple[Basis, Statement | None]:
+    """What a moment is billed with: its closed month, or today's prices of its open one.
+
+    Where the tenant moved to another zone, that is not always the calendar's month.
+    """
+    month = moment.astimezone(ZoneInfo(tenant.timezone)).date().replace(day=1)
+    months = (month, _next(month), _previous(month))
+    closed = {one.month: one for one in Statement.objects.for_tenant(tenant).filter(month__in=months)}
+    found = (
+        (frozen_basis(closed[one]) if one in closed else open_basis(tenant, one), closed.get(one))
+        for one in months
     )
+    return next(one for one in found if one[0].starts_at <= moment < one[0].ends_at)
 
 
 def open_basis(tenant: Tenant, month: date) -> Basis:
