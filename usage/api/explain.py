@@ -1,10 +1,9 @@
 """Explain: a figure by its events, and an event by its figures."""
 
-from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_field
+from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import BasePermission
@@ -12,37 +11,17 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from accounts.exact import canonical
 from accounts.permissions import HasScope, principal_of
-from usage.api.documents import DayOrMoment, UsageEventResponse
+from usage.api.documents import DayOrMoment
+from usage.api.figures import PAGE, ExactField, ExplainResponse, PageRequest
 from usage.dimensions import DIMENSIONS
 from usage.queries.event_figures import event_figures
-from usage.queries.explain import figure_explain
+from usage.queries.explain import Figure, figure_explain
+
+SERVICE: Final = ("service_type", "service_provider", "model")
 
 
-@extend_schema_field(OpenApiTypes.STR)
-class ExactField(serializers.Field[Any, Any, Any, Any]):
-    """A number as a decimal string, and a text as it is."""
-
-    def to_representation(self, value: Any) -> Any:
-        return canonical(Decimal(value)) if isinstance(value, int | Decimal) else value
-
-
-class FigureResponse(serializers.Serializer[Any]):
-    count = serializers.IntegerField()
-    costs = serializers.DictField(child=ExactField(), help_text="Currency → decimal string.")
-
-
-class FigurePartResponse(serializers.Serializer[Any]):
-    source = serializers.CharField(  # type: ignore[assignment]  # of the part, not of the serializer
-        help_text="day, hour (sums made before) or raw (the events)."
-    )
-    start = serializers.DateTimeField()
-    end = serializers.DateTimeField()
-    figure = FigureResponse()
-
-
-class ExplainRequest(serializers.Serializer[Any]):
+class ExplainRequest(PageRequest):
     start_date = DayOrMoment()
     end_date = DayOrMoment(end=True)
     service_type = serializers.CharField(max_length=50, required=False)
@@ -50,24 +29,16 @@ class ExplainRequest(serializers.Serializer[Any]):
     event_type = serializers.CharField(max_length=255, required=False)
     user_id = serializers.CharField(max_length=255, required=False)
     model = serializers.CharField(max_length=255, required=False, allow_blank=True)
-    limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
-    cursor = serializers.CharField(max_length=255, default=None)
+    metric = serializers.CharField(max_length=255, default=None)
+    as_of = DayOrMoment(default=None)
+    rule_id = serializers.CharField(max_length=36, default=None, allow_blank=True)
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if attrs["start_date"] >= attrs["end_date"]:
             raise ValidationError({"end_date": ["It must be after start_date."]})
+        if attrs["rule_id"] is not None and not attrs.keys() >= set(SERVICE):
+            raise ValidationError({"rule_id": [f"Give {', '.join(SERVICE)} with it."]})
         return attrs
-
-
-class ExplainResponse(serializers.Serializer[Any]):
-    figure = FigureResponse(help_text="As the figures are made.")
-    parts = FigurePartResponse(many=True)
-    listed = FigureResponse(help_text="The events themselves, added up once more.")
-    agrees = serializers.BooleanField(help_text="They are equal to the last digit.")
-    events = UsageEventResponse(many=True)
-    next_cursor = serializers.CharField(allow_null=True)
-    complete_through = serializers.DateTimeField(allow_null=True, source="watermark.complete_through")
-    pending = serializers.IntegerField(allow_null=True, source="watermark.pending")
 
 
 class UsageExplainView(APIView):
@@ -83,25 +54,37 @@ class UsageExplainView(APIView):
                 "end_date", OpenApiTypes.DATETIME, required=True, description="Before; a date is included."
             ),
             *(OpenApiParameter(name, OpenApiTypes.STR) for name in DIMENSIONS),
-            OpenApiParameter("limit", OpenApiTypes.INT, description="1 to 1000, default 100."),
-            OpenApiParameter("cursor", OpenApiTypes.STR, description="`next_cursor` of the page before."),
+            OpenApiParameter(
+                "metric", OpenApiTypes.STR, description="Its n, sum, least and greatest, and each event's."
+            ),
+            OpenApiParameter(
+                "as_of", OpenApiTypes.DATETIME, description="The events that counted then; default: now."
+            ),
+            OpenApiParameter(
+                "rule_id", OpenApiTypes.STR,
+                description="What this price rule bills of the service type, provider and model in one month;"
+                " blank: what no rule does.",
+            ),
+            *PAGE,
         ],
         responses={200: ExplainResponse},
-    )
+    )  # fmt: skip
     def get(self, request: Request) -> Response:
         """How a figure came about, for a window and a group's values, and the events that made it."""
-        asked = ExplainRequest(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        query = asked.validated_data
+        read = ExplainRequest(data=request.query_params)
+        read.is_valid(raise_exception=True)
+        query = read.validated_data
         tenant = principal_of(request).home
-        found = figure_explain(
+        asked = Figure(
             tenant=tenant,
             start=query["start_date"],
             end=query["end_date"],
             group={name: query[name] for name in DIMENSIONS if name in query},
-            limit=query["limit"],
-            cursor=query["cursor"],
+            metric=query["metric"],
+            as_of=query["as_of"],
+            rule_id=query["rule_id"],
         )
+        found = figure_explain(asked=asked, limit=query["limit"], cursor=query["cursor"])
         return Response(ExplainResponse(found, context={"tenant": tenant}).data)
 
 
@@ -133,6 +116,25 @@ class EventStatementResponse(serializers.Serializer[Any]):
     closed_at = serializers.DateTimeField()
 
 
+class EventLineResponse(serializers.Serializer[Any]):
+    statement_id = serializers.UUIDField(source="statement.pk")
+    statement = serializers.IntegerField(source="statement.number", help_text="Its number.")
+    adjustment = serializers.SerializerMethodField(help_text="Its number; null: the statement's own line.")
+    position = serializers.IntegerField(source="line.position")
+    rule_id = serializers.CharField(source="line.rule_id")
+    unit = serializers.CharField(source="line.unit")
+    quantity = ExactField(
+        allow_null=True,
+        help_text="What the event is of the line's; below zero: taken away again; null: only its cost is.",
+    )
+    amount = serializers.CharField(source="line.amount", help_text="The whole line's.")
+    currency = serializers.CharField(source="line.currency")
+    revision = serializers.IntegerField(help_text="The event's, as it was billed.")
+
+    def get_adjustment(self, found: Any) -> int | None:
+        return found.adjustment.number if found.adjustment else None
+
+
 class EventExplainResponse(serializers.Serializer[Any]):
     event_id = serializers.CharField(source="disposition.event_id")
     counts = serializers.SerializerMethodField()
@@ -141,6 +143,9 @@ class EventExplainResponse(serializers.Serializer[Any]):
     meters = EventMeterResponse(many=True)
     prices = EventPriceResponse(many=True, help_text="The rules that price it.")
     statement = EventStatementResponse(allow_null=True, help_text="The closed month that it lies in.")
+    lines = EventLineResponse(
+        many=True, help_text="Of closed months and their adjustments, also when it counts no more."
+    )
 
     def get_counts(self, found: Any) -> bool:
         return not found.why_not
@@ -151,6 +156,6 @@ class EventExplainView(APIView):
 
     @extend_schema(operation_id="events_explain", tags=["usage"], responses={200: EventExplainResponse})
     def get(self, request: Request, event_id: str) -> Response:
-        """The figures that an event is in: sums, meters, prices and statement, or why it is in none."""
+        """The figures that an event is in: sums, meters, prices and statement lines, or why it is in none."""
         found = event_figures(tenant=principal_of(request).home, event_id=event_id)
         return Response(EventExplainResponse(found).data)

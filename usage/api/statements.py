@@ -23,10 +23,11 @@ from usage.api.bills import (
     StatementPreviewResponse,
     StatementResponse,
     StatementVerifyResponse,
+    adjustments_told,
 )
 from usage.api.documents import DayOrMoment
 from usage.models import Statement
-from usage.queries.statements import MonthBill, adjustments_of, month_bill, statement_problems
+from usage.queries.statements import MonthBill, month_bill, statement_problems
 from usage.queries.watermark import watermark
 from usage.services.statements import statement_adjust, statement_close
 from usage.statement_files import statement_csv, statement_xlsx
@@ -58,7 +59,7 @@ FORMAT: Final = OpenApiParameter(
 class StatementViewSet(ListModelMixin, TenantViewSet[Statement]):
     """Closed months, newest first."""
 
-    queryset = Statement.objects.all()
+    queryset = Statement.objects.select_related("tenant")
     serializer_class = StatementResponse
     required_scope = {"POST": Scope.ADMIN}
     lookup_value_converter = "uuid"
@@ -124,7 +125,10 @@ class StatementViewSet(ListModelMixin, TenantViewSet[Statement]):
         asked.is_valid(raise_exception=True)
         mark = watermark()
         found = month_bill(tenant=self.principal.home, **asked.validated_data)
-        return Response(StatementPreviewResponse(_told(found, mark._asdict())).data)
+        told = StatementPreviewResponse(
+            _told(found, mark._asdict()), context={"tenant": self.principal.home, "as_of": found.as_of}
+        )
+        return Response(told.data)
 
     @extend_schema(
         methods=["GET"],
@@ -145,10 +149,12 @@ class StatementViewSet(ListModelMixin, TenantViewSet[Statement]):
         """What came late, was voided or amended after the close; a POST that finds nothing answers 200."""
         statement = self.get_object()
         if request.method == "GET":
-            return Response(AdjustmentResponse(adjustments_of(statement), many=True).data)
+            return Response(adjustments_told(statement))
         given = validated(AdjustmentCreateRequest, request)
         made = statement_adjust(by=self.principal, statement=statement, **given)
-        return Response(AdjustmentCreateResponse({"adjustment": made}).data, status=201 if made else 200)
+        if made is None:
+            return Response({"adjustment": None})
+        return Response({"adjustment": adjustments_told(statement)[-1]}, status=201)
 
     @extend_schema(operation_id="statements_verify", responses=StatementVerifyResponse, tags=TAGS)
     @action(detail=True, methods=["get"])

@@ -1,25 +1,25 @@
 """From an event to the figures that it is in."""
 
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
-from zoneinfo import ZoneInfo
 
-from accounts.exact import number_of
+from django.db.models import Case, Value, When
+
 from accounts.models import Tenant
-from usage.billing import Usage, priced_quantities
+from usage.billing import priced_quantities
 from usage.dimensions import DIMENSIONS
 from usage.filters import filter_q
 from usage.models import Meter, Rollup, Statement, UsageEvent
 from usage.queries.cover import DAY, HOUR, dirty_hours, floor
 from usage.queries.dispositions import Disposition, event_disposition
-from usage.queries.measures import measure_of
-from usage.queries.statements import frozen_basis, open_basis
+from usage.queries.event_lines import BilledIn, event_lines, usage_of_event
+from usage.queries.measures import Measure, measure_of
+from usage.queries.statements import basis_at
 from usage.sql import PropertyText
 
 MOST_METERS: Final = 100
-A_MOMENT: Final = timedelta(microseconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +40,8 @@ class Metered(NamedTuple):
 
 
 class Priced(NamedTuple):
+    """A rule that prices the event, the closed month's or today's, and how many units it adds."""
+
     rule_id: str
     unit: str
     quantity: Decimal
@@ -48,7 +50,10 @@ class Priced(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class EventFigures:
-    """`why_not` says why the event counts nowhere; empty when it counts."""
+    """`why_not` says why the event counts nowhere; empty when it counts.
+
+    `lines` are of all its revisions, for what was billed stays in what was closed.
+    """
 
     disposition: Disposition
     why_not: str
@@ -56,21 +61,24 @@ class EventFigures:
     meters: list[Metered] = field(default_factory=list)
     prices: list[Priced] = field(default_factory=list)
     statement: Statement | None = None
+    lines: list[BilledIn] = field(default_factory=list)
 
 
 def event_figures(*, tenant: Tenant, event_id: str) -> EventFigures:
     """Where an event counts, or why it does not. Errors as `event_disposition`."""
     found = event_disposition(tenant=tenant, event_id=event_id)
+    rows = UsageEvent.objects.annotate(model=PropertyText("model"))
+    revisions = list(rows.filter(pk__in=[one.pk for one in found.revisions]).order_by("-revision"))
+    lines = event_lines(tenant=tenant, revisions=revisions)
     if found.event is None or found.event.ended_at is not None:
-        return EventFigures(found, _why_not(found))
-    event = UsageEvent.objects.annotate(model=PropertyText("model")).get(pk=found.event.pk)
-    closed = Statement.objects.for_tenant(tenant).filter(
-        starts_at__lte=event.timestamp, ends_at__gt=event.timestamp
-    )
-    statement = closed.first()
-    return EventFigures(
-        found, "", _sums(tenant, event), _meters(tenant, event), _prices(tenant, event, statement), statement
-    )
+        return EventFigures(found, _why_not(found), lines=lines)
+    event = revisions[0]
+    basis, statement = basis_at(tenant, event.timestamp)
+    prices = [
+        Priced(rule.id, rule.unit, quantity, rule.currency)
+        for rule, quantity in priced_quantities(basis.rules, usage_of_event(event))
+    ]
+    return EventFigures(found, "", _sums(tenant, event), _meters(tenant, event), prices, statement, lines)
 
 
 def _why_not(found: Disposition) -> str:
@@ -94,31 +102,19 @@ def _sums(tenant: Tenant, event: Any) -> list[Sum]:
 
 def _meters(tenant: Tenant, event: UsageEvent) -> list[Metered]:
     """The active meters whose filter takes the event and that find a value in it."""
-    found = []
-    for meter in Meter.objects.for_tenant(tenant).filter(is_active=True).order_by("slug")[:MOST_METERS]:
-        measure = measure_of(meter)
-        matching = UsageEvent.objects.filter(pk=event.pk).filter(filter_q(measure.filter))
-        expression = measure.expression()
-        if expression is None:
-            value: Any = Decimal(1) if matching.exists() else None
-        else:
-            value = matching.annotate(it=expression).values_list("it", flat=True).first()
-        if value is not None:
-            found.append(Metered(meter.slug, meter.aggregation, value))
-    return found
-
-
-def _prices(tenant: Tenant, event: Any, statement: Statement | None) -> list[Priced]:
-    """The rules that price the event, and how many units it adds to each: the closed month's, or today's."""
-    month = event.timestamp.astimezone(ZoneInfo(tenant.timezone)).date().replace(day=1)
-    basis = frozen_basis(statement) if statement else open_basis(tenant, month)
-    numbers = {name: number_of(value) for name, value in event.metrics.items()}
-    use = Usage(
-        event.timestamp, event.timestamp + A_MOMENT, event.service_type, event.service_provider,
-        event.model or "", event.event_type, 1,
-        {name: number for name, number in numbers.items() if number is not None}, {},
-    )  # fmt: skip
+    meters = Meter.objects.for_tenant(tenant).filter(is_active=True).order_by("slug")[:MOST_METERS]
+    found = {f"meter_{place}": meter for place, meter in enumerate(meters)}
+    values = {name: _value(measure_of(meter)) for name, meter in found.items()}
+    row = UsageEvent.objects.filter(pk=event.pk).annotate(**values).values(*values).get()
     return [
-        Priced(rule.id, rule.unit, quantity, rule.currency)
-        for rule, quantity in priced_quantities(basis.rules, use)
+        Metered(meter.slug, meter.aggregation, row[name])
+        for name, meter in found.items()
+        if row[name] is not None
     ]
+
+
+def _value(measure: Measure) -> Any:
+    """What the meter finds in an event, null when that is not for it."""
+    value = Value(1) if measure.value is None else measure.expression()
+    where = filter_q(measure.filter)
+    return Case(When(where, then=value)) if where else value

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
+from urllib.parse import quote
 
 import openpyxl
 import pytest
@@ -49,13 +50,17 @@ def test_a_month_is_previewed_closed_and_read(client_for: Client, owner: User, m
         "currency": "USD",
         "explanation": {"before": "0", "steps": [TEN], "minimum": "0"},
         "billed_by_sender": {"USD": "2"},
+        "explain": "/api/v1/usage/explain?tenant_id=acme&start_date=2026-03-01T00%3A00%3A00Z"
+        "&end_date=2026-04-01T00%3A00%3A00Z&service_type=llm_service&service_provider=openai&model=gpt-4"
+        f"&rule_id={line['rule_id']}&metric=tokens",
     }
     assert not Statement.objects.exists()
     made = client.post(STATEMENTS, {"month": "2026-03"})
     assert made.status_code == 201, made.content
     statement = made.json()
     assert (statement["number"], statement["month"], statement["totals"]) == (1, "2026-03", {"USD": "2.50"})
-    assert (statement["lines"], statement["adjustments"]) == ([line], [])
+    known = {**line, "explain": f"{line['explain']}&as_of={quote(statement['as_of'])}"}
+    assert (statement["lines"], statement["adjustments"]) == ([known], [])
     assert statement["rules"][0]["terms"]["tiers"][0]["rate"] == "0.25"
     assert client.get(f"{STATEMENTS}/{statement['id']}").json() == statement
     (listed,) = client.get(STATEMENTS).json()["items"]
