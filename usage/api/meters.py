@@ -1,6 +1,8 @@
 """Meters: what a tenant counts, and what they counted."""
 
-from typing import Any
+import dataclasses
+from collections.abc import Collection
+from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import django_filters
@@ -14,12 +16,16 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import TenantViewSet, validated
+from accounts.errors import ValidationFailed
 from accounts.exact import canonical
 from accounts.models.tenancy import validate_time_zone
+from accounts.wire import decode
 from usage.api.documents import zoned_moment
+from usage.api.figures import PAGE, MeterExplainResponse, PageRequest
 from usage.filters import read_filter, read_property
 from usage.models import Meter
 from usage.queries.calendar import UNITS
+from usage.queries.meter_explain import MeterExplanation, meter_explain
 from usage.queries.meters import MOST_GROUPS, Answer, Question, meter_query
 from usage.services.meters import meter_create, meter_delete, meter_update
 
@@ -51,17 +57,24 @@ class MeterFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ("aggregation", "is_active")
 
 
-class MeterQueryRequest(serializers.Serializer[Any]):
+class MeterFigureRequest(serializers.Serializer[Any]):
     """`from` cannot be an attribute in Python, so it is added to the fields."""
 
     to = serializers.CharField(max_length=64)
-    window = serializers.ChoiceField([*UNITS, "none"], default="none")
     timezone = serializers.CharField(max_length=63, required=False, validators=[validate_time_zone])
-    group_by = serializers.CharField(max_length=1000, default="", allow_blank=True)
     filter = serializers.CharField(max_length=2000, default="", allow_blank=True)
 
     def get_fields(self) -> Any:
         return {"from": serializers.CharField(max_length=64), **super().get_fields()}
+
+
+class MeterQueryRequest(MeterFigureRequest):
+    window = serializers.ChoiceField([*UNITS, "none"], default="none")
+    group_by = serializers.CharField(max_length=1000, default="", allow_blank=True)
+
+
+class MeterExplainRequest(MeterFigureRequest, PageRequest):
+    group = serializers.CharField(max_length=2000, default="{}")
 
 
 class MeterRow(serializers.Serializer[Any]):
@@ -91,6 +104,17 @@ class MeterQueryResponse(serializers.Serializer[Any]):
 
     def get_fields(self) -> Any:
         return {"from": serializers.DateTimeField(), **super().get_fields()}
+
+
+FIGURE: Final = (
+    OpenApiParameter(
+        "from", OpenApiTypes.STR, required=True,
+        description="An RFC 3339 moment, or a date: its midnight in the time zone.",
+    ),
+    OpenApiParameter("to", OpenApiTypes.STR, required=True, description="The same; not included."),
+    OpenApiParameter("timezone", OpenApiTypes.STR, description="IANA; default: the tenant's."),
+    OpenApiParameter("filter", OpenApiTypes.STR, description="Only these of its events."),
+)  # fmt: skip
 
 
 @extend_schema_view(
@@ -144,18 +168,12 @@ class MeterViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Meter]):
         operation_id="meters_query",
         tags=["meters"],
         parameters=[
-            OpenApiParameter(
-                "from", OpenApiTypes.STR, required=True,
-                description="An RFC 3339 moment, or a date: its midnight in the time zone.",
-            ),
-            OpenApiParameter("to", OpenApiTypes.STR, required=True, description="The same; not included."),
+            *FIGURE,
             OpenApiParameter("window", OpenApiTypes.STR, enum=[*UNITS, "none"], description="Default none."),
-            OpenApiParameter("timezone", OpenApiTypes.STR, description="IANA; default: the tenant's."),
             OpenApiParameter(
                 "group_by", OpenApiTypes.STR,
                 description=f"Up to {MOST_GROUPS} properties, such as user_id,metadata.plan.",
             ),
-            OpenApiParameter("filter", OpenApiTypes.STR, description="Only these of its events."),
         ],
         filters=False,
         responses=MeterQueryResponse,
@@ -166,33 +184,93 @@ class MeterViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Meter]):
         meter = self.get_object()
         asked = MeterQueryRequest(data=request.query_params)
         asked.is_valid(raise_exception=True)
-        zone = asked.validated_data.get("timezone") or meter.tenant.timezone
-        question = _question(asked.validated_data, ZoneInfo(zone))
+        question = _question(meter, asked.validated_data)
         answer = meter_query(meter=meter, question=question)
-        return Response(MeterQueryResponse(_document(meter, question, zone, answer)).data)
+        return Response(MeterQueryResponse(_document(meter, question, answer)).data)
+
+    @extend_schema(
+        operation_id="meters_explain",
+        tags=["meters"],
+        parameters=[
+            *FIGURE,
+            OpenApiParameter(
+                "group", OpenApiTypes.STR,
+                description="One row's `group` of the query, as JSON: properties and their texts, or null.",
+            ),
+            *PAGE,
+        ],
+        filters=False,
+        responses=MeterExplainResponse,
+    )  # fmt: skip
+    @action(detail=True, pagination_class=None)
+    def explain(self, request: Request, slug: str) -> Response:
+        """The figure of one window, [from, to), and one group, and the events that made it, newest first."""
+        meter = self.get_object()
+        asked = MeterExplainRequest(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        query = asked.validated_data
+        question = _question(meter, query)
+        found = meter_explain(meter=meter, question=question, limit=query["limit"], cursor=query["cursor"])
+        told = MeterExplainResponse(_explained(meter, question, found), context={"tenant": meter.tenant})
+        return Response(told.data)
 
 
-def _question(asked: dict[str, Any], zone: ZoneInfo) -> Question:
+def _question(meter: Meter, asked: dict[str, Any]) -> Question:
+    zone = ZoneInfo(asked.get("timezone") or meter.tenant.timezone)
     start, end = (zoned_moment(name, asked[name], zone) for name in ("from", "to"))
     if start >= end:
         raise ValidationError({"to": ["It must be after from."]})
+    where = read_filter(asked["filter"])
+    if "group" in asked:
+        group = _group(asked["group"])
+        return Question(start, end, "none", zone, _paths("group", group), where, tuple(group.values()))
     texts = [text for text in asked["group_by"].split(",") if text.strip()]
+    return Question(start, end, asked["window"], zone, _paths("group_by", texts), where)
+
+
+def _paths(field: str, texts: Collection[str]) -> tuple[tuple[str, ...], ...]:
     if len(texts) > MOST_GROUPS:
-        raise ValidationError({"group_by": [f"Give at most {MOST_GROUPS} properties."]})
-    group_by = tuple(read_property(text.strip(), "group_by") for text in texts)
-    return Question(start, end, asked["window"], zone, group_by, read_filter(asked["filter"]))
+        raise ValidationError({field: [f"Give at most {MOST_GROUPS} properties."]})
+    return tuple(read_property(text.strip(), field) for text in texts)
 
 
-def _document(meter: Meter, question: Question, zone: str, answer: Answer) -> dict[str, Any]:
-    names = [".".join(path) for path in question.group_by]
+def _group(text: str) -> dict[str, str | None]:
+    try:
+        group = decode(text.encode())
+        good = all(value is None or isinstance(value, str) for value in group.values())
+    except (AttributeError, ValueError, ValidationFailed):
+        good = False
+    if not good:
+        raise ValidationError({"group": ['Give a JSON object such as {"user_id": "anna", "model": null}.']})
+    return dict(group)
+
+
+def _figure(meter: Meter, question: Question) -> dict[str, Any]:
     return {
         "meter": meter.slug,
         "aggregation": meter.aggregation,
         "unit": meter.unit,
         "from": question.start,
         "to": question.end,
+        "timezone": str(question.zone),
+    }
+
+
+def _explained(meter: Meter, question: Question, found: MeterExplanation) -> dict[str, Any]:
+    names = [".".join(path) for path in question.group_by]
+    return {
+        **_figure(meter, question),
+        "group": dict(zip(names, question.group or (), strict=True)),
+        **{field.name: getattr(found, field.name) for field in dataclasses.fields(found)},
+        "agrees": found.agrees,
+    }
+
+
+def _document(meter: Meter, question: Question, answer: Answer) -> dict[str, Any]:
+    names = [".".join(path) for path in question.group_by]
+    return {
+        **_figure(meter, question),
         "window": question.window,
-        "timezone": zone,
         "rows": [
             {
                 "start": row.start,

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, tzinfo
 from decimal import Decimal
 from typing import Any, Final
 
-from django.db.models import Value
+from django.db.models import Q, Value
 
 from accounts.errors import Conflict, ValidationFailed
 from accounts.grammar import EVERYTHING, And, Filter
@@ -22,7 +22,7 @@ from usage.models import Meter, UsageEvent
 from usage.queries.calendar import window_edges
 from usage.queries.integrals import Group, time_weighted
 from usage.queries.measures import A, Measure, measure_of
-from usage.queries.sums import of_dimensions, sums
+from usage.queries.sums import of_dimensions, sums, where_equal
 from usage.queries.watermark import Watermark, watermark
 from usage.sql import Bucket, PropertyText
 
@@ -35,7 +35,10 @@ Figures = dict[tuple[int, Group], Decimal]
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`window` is a unit of the calendar in `zone`, or none for the whole of [start, end)."""
+    """`window` is a unit of the calendar in `zone`, or none for the whole of [start, end).
+
+    `group` asks for one group of `group_by` alone.
+    """
 
     start: datetime
     end: datetime
@@ -43,6 +46,12 @@ class Question:
     zone: tzinfo = UTC
     group_by: tuple[Path, ...] = ()
     filter: Filter = EVERYTHING
+    group: Group | None = None
+
+    @property
+    def wanted(self) -> dict[Path, str | None]:
+        """The properties that the events must have, by the group."""
+        return {} if self.group is None else dict(zip(self.group_by, self.group, strict=True))
 
     def edges(self) -> list[datetime]:
         """Where the windows begin, and the end; 400 when they are too many."""
@@ -87,15 +96,17 @@ def meter_query(*, meter: Meter, question: Question) -> Answer:
 def from_rollups(measure: Measure, question: Question) -> bool:
     """Whether the rollups know enough: they tell events apart by DIMENSIONS alone, and hold no metadata."""
     grouped = all(len(path) == 1 and path[0] in DIMENSIONS for path in question.group_by)
-    return grouped and of_dimensions(And((measure.filter, question.filter))) and measure.in_rollups
+    told = grouped and None not in question.wanted.values()
+    return told and of_dimensions(And((measure.filter, question.filter))) and measure.in_rollups
 
 
 def rollup_figures(meter: Meter, measure: Measure, question: Question, edges: list[datetime]) -> Figures:
     """As `raw_figures`, from the sums of whole hours and days and the events at the edges."""
+    wanted = where_equal({path[0]: text for path, text in question.wanted.items() if text is not None})
     found = sums(
         tenant=meter.tenant,
         edges=edges,
-        where=And((measure.filter, question.filter)),
+        where=And((measure.filter, question.filter, wanted)),
         group_by=[path[0] for path in question.group_by],
         metrics=[measure.value[1]] if measure.value else [],
     )
@@ -119,7 +130,7 @@ def _too_many() -> ValidationFailed:
 
 def raw_figures(meter: Meter, measure: Measure, question: Question, edges: list[datetime]) -> Figures:
     """The figures by the number of the window, from 1, and the group; made of the events themselves."""
-    events, names = _events(meter, measure, question)
+    events, names = metered_events(meter, measure, question)
     if measure.aggregation == A.TIME_WEIGHTED:
         return time_weighted(events, names, edges, MOST_ROWS)
     within = events.filter(timestamp__gte=edges[0], timestamp__lt=edges[-1])
@@ -133,8 +144,11 @@ def raw_figures(meter: Meter, measure: Measure, question: Question, edges: list[
     }
 
 
-def _events(meter: Meter, measure: Measure, question: Question) -> tuple[Any, list[str]]:
-    """The events that count, with their value as `it`, and the names that their groups' texts have."""
+def metered_events(meter: Meter, measure: Measure, question: Question) -> tuple[Any, list[str]]:
+    """The events that count, of all time, with their value as `it`, and the names of their groups' texts.
+
+    One per event is no value.
+    """
     events = UsageEvent.objects.for_tenant(meter.tenant).live().order_by()
     for part in (measure.filter, question.filter):
         events = events.filter(filter_q(part))
@@ -142,4 +156,7 @@ def _events(meter: Meter, measure: Measure, question: Question) -> tuple[Any, li
     if value is not None:
         events = events.alias(it=value).filter(it__isnull=False)
     groups = {f"group_{place}": PropertyText(path) for place, path in enumerate(question.group_by)}
-    return events.annotate(**groups), list(groups)
+    events = events.annotate(**groups)
+    for name, text in zip(groups, question.wanted.values(), strict=False):
+        events = events.filter(Q((f"{name}__isnull", True)) if text is None else Q((name, text)))
+    return events, list(groups)
