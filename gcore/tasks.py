@@ -4,8 +4,11 @@ from typing import Final
 from uuid import UUID
 
 from celery import shared_task
+from django.utils import timezone
 
+from gcore.queries.imports import due_imports
 from gcore.queries.reports import orphaned_jobs
+from gcore.services.imports import import_step, imports_plan
 from gcore.services.report_steps import report_step
 from gcore.services.reports import poll_in
 
@@ -23,3 +26,16 @@ def sweep_reports() -> None:
     """Find reports whose worker died or was never asked."""
     for job_id in orphaned_jobs(SWEPT):
         poll_in(job_id, 0)
+
+
+@shared_task(name="gcore.plan_imports")
+def plan_imports() -> None:
+    """Plan what is to come in, days that were missed among it."""
+    imports_plan()
+
+
+@shared_task(name="gcore.sweep_imports")
+def sweep_imports() -> None:
+    """Do the steps of imports that are due."""
+    for run_id in due_imports(timezone.now(), SWEPT):
+        import_step(run_id=run_id)

@@ -77,6 +77,8 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "usage-evaluate-alerts": {"task": "usage.evaluate_alerts", "schedule": 60.0, "options": {"expires": 60}},
     "builds-sweep": {"task": "builds.sweep", "schedule": 60.0, "options": {"expires": 60}},
     "gcore-sweep-reports": {"task": "gcore.sweep_reports", "schedule": 10.0, "options": {"expires": 10}},
+    "gcore-plan-imports": {"task": "gcore.plan_imports", "schedule": 600.0, "options": {"expires": 600}},
+    "gcore-sweep-imports": {"task": "gcore.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
 

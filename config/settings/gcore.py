@@ -35,3 +35,10 @@ REPORT_POLL_INTERVAL: Final[float] = env.float(
 REPORT_LEASE_SECONDS: Final[float] = env.float("REPORT_LEASE_SECONDS", default=60.0)
 # For so long a finished report answers the same question again.
 REPORT_FRESH_SECONDS: Final[float] = env.float("REPORT_FRESH_SECONDS", default=900.0)
+# The nightly import: the hour (UTC) from which on the day before is asked for, and how many days back missed
+# ones are caught up with.
+GCORE_IMPORT_HOUR: Final[int] = env.int("GCORE_IMPORT_HOUR", default=3)
+GCORE_IMPORT_DAYS: Final[int] = env.int("GCORE_IMPORT_DAYS", default=35)
+# Per cent by which two figures may differ, and by which a feature may rise or fall from month to month.
+GCORE_TOLERANCE_PERCENT: Final[int] = env.int("GCORE_TOLERANCE_PERCENT", default=1)
+GCORE_JUMP_PERCENT: Final[int] = env.int("GCORE_JUMP_PERCENT", default=100)

@@ -20,6 +20,7 @@ from gcore.client.shapes import (
     Expense,
     Feature,
     Point,
+    Price,
     Product,
     ReportFormat,
     ReportTask,
@@ -139,6 +140,17 @@ class GcoreClient:
         if client_ids:
             params["client_id"] = list(client_ids)
         return self._items("expenses", self._paths.expenses, params, reading.expense)
+
+    def prices(self) -> dict[int, Price]:
+        """The features that have one price each, by id; none on the older paths, which list no prices."""
+        if self._paths.prices is None:
+            return {}
+        found: dict[int, set[Price | None]] = {}
+        listed = self._items("prices", self._paths.prices, {}, reading.price)
+        for feature_id, price in listed:
+            found.setdefault(feature_id, set()).add(price)
+        single = (next(iter(prices)) for prices in found.values() if len(prices) == 1)
+        return {price.feature_id: price for price in single if price is not None}
 
     def cdn_statistics(
         self,

@@ -23,6 +23,7 @@ class Paths:
     task: str
     download: str
     expenses: str
+    prices: str | None
 
 
 PATHS: Final = {
@@ -33,6 +34,7 @@ PATHS: Final = {
         task="/billing/v1/org/files/{task_id}",
         download="/billing/v1/org/files/{task_id}/download",
         expenses="/billing/v1/org/expenses",
+        prices=None,
     ),
     Generation.CURRENT: Paths(
         # No longer published as a list of their own; the price list names each with its product.
@@ -42,5 +44,6 @@ PATHS: Final = {
         task="/billing/org/v1/reports/{task_id}",
         download="/billing/org/v1/reports/{task_id}/download",
         expenses="/billing/org/v1/expenses",
+        prices="/billing/org/v1/plans/contents",
     ),
 }

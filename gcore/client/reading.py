@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from accounts.wire import exact_number
-from gcore.client.shapes import CloudUsage, Customer, Expense, Feature, Point, ReportState, ReportTask
+from gcore.client.shapes import CloudUsage, Customer, Expense, Feature, Point, Price, ReportState, ReportTask
 from gcore.errors import PermanentError
 
 # The older services' words for the same states are taken too.
@@ -52,6 +52,15 @@ def feature(item: Any) -> Feature:
     product = item.get("product") or inner["product"]
     unit = (item.get("unit") or {}).get("name") or ""
     return Feature(int(inner["id"]), inner["name"], _product(product), unit)
+
+
+def price(item: Any) -> tuple[int, Price | None]:
+    """From a line of the price list; without a price where it is in stages or there is none."""
+    feature_id, told = int(item["feature"]["id"]), item.get("price") or {}
+    if told.get("price_stages") or told.get("money_value") is None:
+        return feature_id, None
+    unit = (item.get("unit") or {}).get("name") or ""
+    return feature_id, Price(feature_id, unit, told["currency"]["char_code"], _number(told["money_value"]))
 
 
 def task(item: Any) -> ReportTask:

@@ -87,6 +87,15 @@ class Expense(msgspec.Struct, frozen=True):
     deleted: bool
 
 
+class Price(msgspec.Struct, frozen=True):
+    """What one unit of a feature costs, whatever the amount."""
+
+    feature_id: int
+    unit: str
+    currency: str
+    value: Decimal
+
+
 class Point(msgspec.Struct, frozen=True):
     """One number of a series: what `metric` amounted to in the time that begins `at`."""
 

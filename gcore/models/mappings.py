@@ -17,6 +17,9 @@ class ClientMapping(TenantOwned):
         verbose_name="Gcore client id",
     )
     name = models.CharField(max_length=255, blank=True, help_text="The customer's name at Gcore.")
+    is_imported = models.BooleanField(
+        default=True, help_text="Its usage and costs come into the tenant's ledger every night."
+    )
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
