@@ -2,17 +2,20 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connections
 
 
 @contextmanager
 def snapshot() -> Iterator[None]:
     """A transaction that only reads and holds nobody up.
 
-    Inside a caller's transaction it is that one's view: on PostgreSQL each statement has its own.
+    Inside another snapshot it is that one, and inside a caller's transaction that one's view: on PostgreSQL
+    each statement there has its own.
     """
-    if connection.in_atomic_block:
+    connection: Any = connections[DEFAULT_DB_ALIAS]
+    if connection.in_atomic_block or getattr(connection, "has_snapshot", False):
         yield
         return
     begin = "BEGIN"  # on SQLite Django's own would take the write lock
@@ -20,8 +23,10 @@ def snapshot() -> Iterator[None]:
         begin = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY"
     with connection.cursor() as cursor:
         cursor.execute(begin)
+    connection.has_snapshot = True
     try:
         yield
     finally:
+        connection.has_snapshot = False
         with connection.cursor() as cursor:
             cursor.execute("ROLLBACK")
