@@ -13,7 +13,7 @@ from usage.queries.integrals import TICK
 from usage.queries.measures import A, Measure
 from usage.tally import Tally
 
-MOST_RECOUNTED: Final = 50_000
+MOST_RECOUNTED: Final = 20_000
 TOO_MANY: Final = f"There are more than {MOST_RECOUNTED} events."
 
 Step = tuple[datetime, Any]  # a moment and a value, in order

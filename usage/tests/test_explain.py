@@ -138,7 +138,7 @@ def test_too_many_events_are_not_added_up_again(api: APIClient, monkeypatch: pyt
     found = explain(api, metric="tokens").json()
     assert (found["figure"]["count"], len(found["events"])) == (4, 4)
     assert (found["listed"], found["agrees"]) == (None, None)
-    assert found["not_recounted"] == "There are more than 50000 events."
+    assert found["not_recounted"] == "There are more than 20000 events."
 
 
 def test_what_counted_then(api: APIClient, acme: Tenant, by: Principal) -> None:
