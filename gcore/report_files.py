@@ -13,7 +13,7 @@ from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
 from accounts.errors import ValidationFailed
-from accounts.sheets import Cell, xlsx_cell
+from accounts.sheets import Cell, long_sheet, xlsx_cell
 from accounts.streams import PART, Parts, csv_parts, file_parts, snapshot
 from accounts.wire import encode
 from gcore.models import ReportJob, ReportRow
@@ -58,9 +58,7 @@ def report_xlsx(report: Report) -> IO[bytes]:
     book = Workbook(write_only=True)
     with snapshot():
         for job in report.completed:
-            sheet = book.create_sheet(job.get_product_display())
-            sheet.freeze_panes = "A2"
-            sheet.append(names)
+            sheet = long_sheet(book, job.get_product_display(), names)
             for row in _rows(job, names):
                 sheet.append([xlsx_cell(sheet, value) for value in row])
             sheet.auto_filter.ref = f"A1:{get_column_letter(len(names))}{job.row_count + 1}"

@@ -1,8 +1,9 @@
-"""The bench of usage still asks what it says, of a month made small."""
+"""The benches still do what they say, with little."""
 
 import pytest
 
 from accounts.models import Tenant
+from bench import gcore
 from bench.month import load, load_late
 from bench.questions import Asker, aggregate, timed
 from tests.builders import make_key
@@ -26,3 +27,17 @@ def test_every_question_has_an_answer(acme: Tenant) -> None:
     assert DirtyHour.objects.count() == 24
     aggregate()
     assert sum(Rollup.objects.filter(level="day").values_list("count", flat=True)) == 2100
+
+
+def test_a_report_is_stored_and_given_out(
+    acme: Tenant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("gcore.api.reports.STREAMED", 0)
+    key = make_key(acme, "read")[1]
+    gcore.prepare("acme", 20)
+    gcore.store()
+    gcore.csv(key)
+    gcore.xlsx(key)
+    told = capsys.readouterr().out
+    assert "parsed, filtered and stored (18 rows kept)" in told
+    assert told.count("goal") == 6
