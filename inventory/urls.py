@@ -2,18 +2,22 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from inventory.api.accounts import CloudAccountViewSet
+from inventory.api.analytics import CostAnalyticsView
 from inventory.api.bulk import CostBulkView, ResourceBulkView
 from inventory.api.costs import CostLineViewSet, CostSummaryView
+from inventory.api.rates import ExchangeRateViewSet
 from inventory.api.resources import ResourceViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("cloud-accounts", CloudAccountViewSet, basename="cloud-account")
 router.register("resources", ResourceViewSet, basename="resource")
 router.register("costs", CostLineViewSet, basename="cost")
+router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
 
 urlpatterns = [
     path("resources/bulk", ResourceBulkView.as_view(), name="resource-bulk"),
     path("costs/bulk", CostBulkView.as_view(), name="cost-bulk"),
     path("costs/summary", CostSummaryView.as_view(), name="cost-summary"),
+    path("costs/analytics", CostAnalyticsView.as_view(), name="cost-analytics"),
     *router.urls,
 ]

@@ -30,7 +30,7 @@ from builds.models import (
 from builds.tests.builders import make_build
 from gcore.models import ReportJob
 from gcore.services.accounts import account_default
-from inventory.models import CloudAccount, CostLine, Resource
+from inventory.models import CloudAccount, CostLine, ExchangeRate, Resource
 from inventory.services.bulk import Sent, costs_bulk, resources_bulk
 from inventory.tests.rows import cost, resource
 from tests.builders import make_key, make_tenant, make_user
@@ -105,6 +105,9 @@ def secrets(db: None) -> dict[str, str]:
     by = SYSTEM.enter("acme")
     resources_bulk(by=by, sent=Sent([resource(resource_id=f"{MARK}-resource", cloud_account_id=MARK)]))
     costs_bulk(by=by, sent=Sent([cost(service_name=f"{MARK}-service")]))
+    rate = ExchangeRate.objects.create(
+        tenant=tenant, currency="EUR", to_currency="USD", valid_from="2026-11-01", rate=1
+    )
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     report = ReportJob.objects.create(
@@ -146,6 +149,7 @@ def secrets(db: None) -> dict[str, str]:
         "/resources/{id}": str(Resource.objects.get().pk),
         "/costs/{id}": str(CostLine.objects.get().pk),
         "/cloud-accounts/{id}": str(CloudAccount.objects.get(account_id=MARK).pk),
+        "/exchange-rates/{id}": str(rate.pk),
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
     }
@@ -175,6 +179,7 @@ def state() -> list[Any]:
         list(Resource.objects.for_tenant(acme.get()).values()),
         list(CloudAccount.objects.for_tenant(acme.get()).values()),
         list(CostLine.objects.for_tenant(acme.get()).values()),
+        list(ExchangeRate.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
         list(DeadLetter.objects.for_tenant(acme.get()).values()),

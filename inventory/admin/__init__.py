@@ -1,5 +1,5 @@
 """The back office of resources and costs."""
 
-from inventory.admin import accounts, costs, imports, resources
+from inventory.admin import accounts, costs, imports, rates, resources
 
-__all__ = ["accounts", "costs", "imports", "resources"]
+__all__ = ["accounts", "costs", "imports", "rates", "resources"]

@@ -18,7 +18,8 @@ from accounts.permissions import principal_of
 from inventory.api.fields import FILTER_HELP, tags_field
 from inventory.filters import COSTS, filter_q, read_filter
 from inventory.models import Charge, CostLine
-from inventory.queries.costs import UNALLOCATED, Summary, cost_summary
+from inventory.queries.costs import Summary, cost_summary
+from inventory.queries.dimensions import UNALLOCATED
 from inventory.rows import CHARGE_FIELDS
 
 CHARGED = tuple(name for name in CHARGE_FIELDS if name not in {"tags", "other"})

@@ -12,3 +12,7 @@ FILTER_HELP: Final = (
 
 def tags_field(**kwargs: Any) -> Any:
     return serializers.DictField(child=serializers.JSONField(), **kwargs)
+
+
+def currency_field(**kwargs: Any) -> Any:
+    return serializers.RegexField(r"^[A-Z]{3}\Z", **kwargs)

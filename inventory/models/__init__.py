@@ -3,6 +3,16 @@
 from inventory.models.accounts import CloudAccount
 from inventory.models.costs import Charge, CostDay, CostLine
 from inventory.models.imports import Import
+from inventory.models.rates import ExchangeRate
 from inventory.models.resources import Resource, ResourceChange
 
-__all__ = ["Charge", "CloudAccount", "CostDay", "CostLine", "Import", "Resource", "ResourceChange"]
+__all__ = [
+    "Charge",
+    "CloudAccount",
+    "CostDay",
+    "CostLine",
+    "ExchangeRate",
+    "Import",
+    "Resource",
+    "ResourceChange",
+]

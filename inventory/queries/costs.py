@@ -1,31 +1,19 @@
 """What things cost, in sums that never mix currencies."""
 
-import re
 from collections import defaultdict
-from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from django.db.models import Exists, OuterRef, QuerySet
-from django.utils import timezone
+from django.db.models import QuerySet
 
-from accounts.errors import ValidationFailed
 from accounts.exact import EXACT
 from accounts.models import Tenant
-from accounts.sql import ExactSum
-from inventory.models import CostDay, CostLine, Resource
+from inventory.models import CostLine, Resource
+from inventory.queries.dimensions import read_dimensions
+from inventory.queries.spans import Span, span_of
+from inventory.queries.sums import ZERO, cost_groups
 
-UNALLOCATED: Final = "unallocated"
-PARTS: Final = {"provider": "charge__provider", "region": "charge__region", "service": "charge__service_name"}
-LATEST: Final = {"daily": "day", "monthly": "month", "yearly": "year"}
-_SPAN: Final = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", re.ASCII)
-
-
-class Span(NamedTuple):
-    """Days in [start, end); both None: all of them."""
-
-    start: date | None
-    end: date | None
+PARTS: Final = ("provider", "region", "service")
 
 
 class Summary(NamedTuple):
@@ -68,15 +56,14 @@ def cost_summary(*, tenant: Tenant, period: str, currency: str | None = None) ->
     first of those that there are. Errors: 400 a period that is none.
     """
     span = span_of(tenant, period)
-    columns = (*PARTS.values(), "currency")
-    rows = lines_between(tenant, span).order_by().values(*columns).annotate(cost=ExactSum("billed_cost"))
     totals: defaultdict[str, Decimal] = defaultdict(Decimal)
     parts: dict[str, dict[str, defaultdict[str, Decimal]]] = {}
-    for row in rows:
-        _add(totals, row["currency"], row["cost"])
-        mine = parts.setdefault(row["currency"], {name: defaultdict(Decimal) for name in PARTS})
-        for name, column in PARTS.items():
-            _add(mine[name], row[column] or UNALLOCATED, row["cost"])
+    for group in cost_groups(tenant, lines_between(tenant, span), read_dimensions(PARTS), None):
+        cost = group.sums.billed or ZERO
+        _add(totals, group.currency, cost)
+        mine = parts.setdefault(group.currency, {name: defaultdict(Decimal) for name in PARTS})
+        for name, label in zip(PARTS, group.labels, strict=True):
+            _add(mine[name], label, cost)
     own = tenant.currency
     chosen = currency or (own if own in totals else min(totals, default=own))
     found: dict[str, dict[str, Decimal]] = {
@@ -88,31 +75,3 @@ def cost_summary(*, tenant: Tenant, period: str, currency: str | None = None) ->
 
 def _add(sums: defaultdict[str, Decimal], key: str, cost: Decimal) -> None:
     sums[key] = EXACT.add(sums[key], cost)
-
-
-def span_of(tenant: Tenant, period: str) -> Span:
-    """The days of a period, as `cost_summary` takes it; ValidationFailed when it is none."""
-    if period == "all":
-        return Span(None, None)
-    if period in LATEST:
-        days = CostDay.objects.for_tenant(tenant).filter(is_live=True)
-        told = days.filter(Exists(CostLine.objects.filter(cost_day=OuterRef("pk")))).order_by("-day")
-        latest = told.values_list("day", flat=True).first() or timezone.now().date()
-        return _span(latest, LATEST[period])
-    match = _SPAN.fullmatch(period)
-    try:
-        if match is None:
-            raise ValueError
-        year, month, day = (int(part) if part else None for part in match.groups())
-        return _span(date(year or 0, month or 1, day or 1), "day" if day else "month" if month else "year")
-    except (ValueError, OverflowError) as error:
-        known = ", ".join(["all", *LATEST])
-        raise ValidationFailed.field("period", f"give {known}, 2026, 2026-03 or 2026-03-10.") from error
-
-
-def _span(day: date, unit: str) -> Span:
-    if unit == "day":
-        return Span(day, day + timedelta(days=1))
-    start = day.replace(day=1) if unit == "month" else day.replace(month=1, day=1)
-    later = start + timedelta(days=31 if unit == "month" else 366)
-    return Span(start, later.replace(day=1) if unit == "month" else later.replace(month=1, day=1))

@@ -1,0 +1,54 @@
+"""What costs can be grouped by: `month`, `day`, and all that a charge says, under the names of filters."""
+
+import re
+from collections.abc import Sequence
+from datetime import date
+from typing import Any, Final, NamedTuple
+
+from django.db.models import F, Value
+from django.db.models.functions import Coalesce, NullIf
+
+from accounts.errors import ValidationFailed
+from accounts.grammar import GrammarError, parse_path
+from accounts.sql import JsonText
+from inventory.filters import COSTS, Kind, property_of
+
+UNALLOCATED: Final = "unallocated"
+TIMES: Final = {"month": 7, "day": 10}  # characters of an ISO date
+ALIASES: Final = {"service": "service_name", "resource": "resource_id"}
+OF_CHARGE: Final = "charge__"
+CHARGED: Final = {name: known for name, known in COSTS.items() if known.column.startswith(OF_CHARGE)}
+_PART: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
+
+
+class Dimension(NamedTuple):
+    """`label` is its text of a Charge, UNALLOCATED where there is none; None for a part of the date."""
+
+    name: str
+    label: Any
+
+    def of_day(self, day: date) -> str:
+        return day.isoformat()[: TIMES[self.name]]
+
+
+def read_dimensions(texts: Sequence[str], field: str = "group_by") -> list[Dimension]:
+    """Dimensions such as `service`, `tag:env` and `month`, parted by commas; ValidationFailed."""
+    names = [part.strip() for text in texts for part in _PART.findall(text) if part.strip()]
+    found = [_dimension(name, field) for name in names]
+    if len({dimension.name for dimension in found}) < len(found):
+        raise ValidationFailed.field(field, "names something twice.")
+    return found
+
+
+def _dimension(name: str, field: str) -> Dimension:
+    if name in TIMES:
+        return Dimension(name, None)
+    try:
+        known, key = property_of(parse_path(ALIASES.get(name, name)), CHARGED)
+    except GrammarError as error:
+        raise ValidationFailed.field(
+            field, f"{name!r} is none of {', '.join(TIMES)}, {', '.join(ALIASES)} … {error}"
+        ) from error
+    column = known.column.removeprefix(OF_CHARGE)
+    text = JsonText(column, key) if known.kind is Kind.TAG else F(column)
+    return Dimension(name, Coalesce(NullIf(text, Value("")), Value(UNALLOCATED)))

@@ -1,0 +1,114 @@
+"""Lines of bills added up: first by charge, of which there are few, and only then by what charges say."""
+
+from collections.abc import Iterator, Sequence
+from datetime import date
+from decimal import Decimal
+from typing import Any, Final, NamedTuple
+
+from django.db import connection
+from django.db.models import Count, F, Q, QuerySet
+from django.db.models.functions import Coalesce, TruncMonth
+
+from accounts.exact import EXACT
+from accounts.models import Tenant
+from accounts.sql import ExactSum
+from inventory.models import Charge, CostLine
+from inventory.queries.dimensions import Dimension
+
+ZERO: Final = Decimal(0)
+COSTS: Final = ("billed", "effective", "list", "contracted")
+# What a line would have cost without discounts; of what nobody told, no saving is claimed.
+_AT_LIST: Final = Coalesce("list_cost", "contracted_cost", "effective_cost")
+_AT_CONTRACT: Final = Coalesce("contracted_cost", "effective_cost")
+# Bought ahead: its list cost is told once more by the lines that it covers.
+_COVERS: Final = Q(charge_category=Charge.Category.PURCHASE) & ~Q(commitment_discount_id="")
+
+
+class Sums(NamedTuple):
+    """Sums over lines. A cost that no line told is None; the last three are of the lines that save."""
+
+    lines: int
+    billed: Decimal | None
+    effective: Decimal | None
+    list: Decimal | None
+    contracted: Decimal | None
+    at_list: Decimal | None
+    at_contract: Decimal | None
+    at_last: Decimal | None
+
+    def plus(self, other: "Sums") -> "Sums":
+        pairs = zip(self[1:], other[1:], strict=True)
+        return Sums(self.lines + other.lines, *(_plus(one, two) for one, two in pairs))
+
+    def times(self, rate: Decimal) -> "Sums":
+        amounts = (None if amount is None else EXACT.multiply(amount, rate) for amount in self[1:])
+        return Sums(self.lines, *amounts)
+
+
+NOTHING: Final = Sums(0, None, None, None, None, None, None, None)
+
+
+class Group(NamedTuple):
+    """`labels` are of the dimensions that are no part of the date, in their order; `day` begins the grain."""
+
+    labels: tuple[str, ...]
+    day: date | None
+    currency: str
+    sums: Sums
+
+
+def cost_groups(
+    tenant: Tenant, lines: QuerySet[CostLine], dimensions: Sequence[Dimension], grain: str | None
+) -> Iterator[Group]:
+    """What the lines cost by currency, the dimensions and `grain`: month, day or None."""
+    inner, inner_values = _by_charge(lines, grain).query.sql_with_params()
+    labels, label_values = _labels(tenant, dimensions).query.sql_with_params()
+    names = [f"label_{place}" for place in range(len(dimensions))]
+    keys = [*names, *(["part_day"] if grain else []), "part_currency"]
+    add = ExactSum.sqlite if connection.vendor == "sqlite" else ExactSum.function
+    sums = ["SUM(sum_lines)", *(f"{add}(sum_{cost})" for cost in COSTS)]
+    saves = ("at_list", "at_contract", "effective")
+    sums += [f"{add}(CASE WHEN covers THEN NULL ELSE sum_{cost} END)" for cost in saves]
+    sql = (
+        f"SELECT {', '.join([*keys, *sums])} FROM ({inner}) AS parts"  # noqa: S608  (names of ours alone)
+        f" JOIN ({labels}) AS labels ON labels.id = parts.part_charge GROUP BY {', '.join(keys)}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, (*inner_values, *label_values))
+        for row in cursor.fetchall():
+            yield _group(row, len(names), len(keys), grain)
+
+
+def _by_charge(lines: QuerySet[CostLine], grain: str | None) -> Any:
+    day = F("cost_day__day")
+    parts: dict[str, Any] = {"part_charge": F("charge_id"), "part_currency": F("currency")}
+    if grain:
+        parts["part_day"] = day if grain == "day" else TruncMonth(day)
+    return (
+        lines.order_by()
+        .values(**parts)
+        .annotate(
+            sum_lines=Count("pk"),
+            **{f"sum_{cost}": ExactSum(f"{cost}_cost") for cost in COSTS},
+            sum_at_list=ExactSum(_AT_LIST),
+            sum_at_contract=ExactSum(_AT_CONTRACT),
+        )
+    )
+
+
+def _labels(tenant: Tenant, dimensions: Sequence[Dimension]) -> Any:
+    charges = Charge.objects.for_tenant(tenant).order_by()
+    labels = {f"label_{place}": dimension.label for place, dimension in enumerate(dimensions)}
+    return charges.annotate(covers=_COVERS, **labels).values("id", "covers", *labels)
+
+
+def _group(row: Sequence[Any], labels: int, keys: int, grain: str | None) -> Group:
+    day = date.fromisoformat(str(row[labels])[:10]) if grain else None
+    amounts = (None if value is None else Decimal(value) for value in row[keys + 1 :])
+    return Group(tuple(row[:labels]), day, row[keys - 1], Sums(int(row[keys]), *amounts))
+
+
+def _plus(one: Decimal | None, two: Decimal | None) -> Decimal | None:
+    if one is None or two is None:
+        return two if one is None else one
+    return EXACT.add(one, two)
