@@ -20,7 +20,7 @@ TICKS: Final = os.sysconf("SC_CLK_TCK")
 KEY: Final = "bench-key-12345"
 TENANT: Final = "acme"
 GRANIAN: Final = ["-m", "granian", "--interface", "wsgi", "--no-access-log"]
-GRANIAN_SIZE: Final = ["--workers", "2", "--blocking-threads", "8"]
+GRANIAN_SIZE: Final = ["--workers", "2", "--blocking-threads", "8", "--workers-kill-timeout", "5"]
 UVICORN: Final = ["-m", "uvicorn", "--workers", "2", "--no-access-log", "--log-level", "warning", "--port"]
 SETUP: Final = """
 from accounts.keyring import hash_key, prefix_of
