@@ -30,7 +30,7 @@ from builds.api.documents import (
 )
 from builds.api.lists import SkipPagination
 from builds.models import Build, BuildFailure
-from builds.queries.builds import build_history, builds_read, is_retryable_now
+from builds.queries.builds import build_history, builds_listed, is_retryable_now
 from builds.rules import Report
 from builds.services.builds import MADE_OF, build_create
 from builds.services.moves import Entry
@@ -82,7 +82,7 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
 
     def get_queryset(self) -> QuerySet[Build]:
         rows = super().get_queryset()
-        return builds_read(rows) if self.action in READS else rows
+        return builds_listed(rows) if self.action in READS else rows
 
     def own_build(self) -> Build:
         """The build of the path as its verbs want it."""

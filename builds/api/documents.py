@@ -65,11 +65,11 @@ class BuildCreatedResponse(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class BuildResponse(serializers.ModelSerializer[Build]):
-    platform = serializers.CharField(source="platform.slug")
-    os_version = serializers.CharField(source="os_version.slug")
-    image_type = serializers.CharField(source="image_type.slug")
-    project = serializers.SerializerMethodField("project_slug")
+class BuildResponse(serializers.ModelSerializer[Build]):  # out of `builds_listed`
+    platform = serializers.CharField(source="platform_slug")
+    os_version = serializers.CharField(source="os_version_slug")
+    image_type = serializers.CharField(source="image_type_slug")
+    project = serializers.CharField(source="project_slug", allow_null=True)
     current_state = serializers.IntegerField(source="state_code")
     state_name = serializers.SerializerMethodField()
     phase = serializers.SerializerMethodField()
@@ -93,9 +93,6 @@ class BuildResponse(serializers.ModelSerializer[Build]):
             "transitioned_at", "heartbeat_at", "ended_at", "revoked_at", "revoked_because", "created_at",
             "updated_at",
         )  # fmt: skip
-
-    def project_slug(self, build: Build) -> str | None:
-        return build.project.slug if build.project else None
 
     def get_state_name(self, build: Build) -> str:
         return state_of(build).name

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models import Max, Q, QuerySet
+from django.db.models import F, Max, Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import Tenant
@@ -20,6 +20,14 @@ def builds_read(rows: QuerySet[Build]) -> QuerySet[Build]:
     return rows.select_related("platform", "os_version", "image_type", "project").prefetch_related(
         "template__codes"
     )
+
+
+def builds_listed(rows: QuerySet[Build]) -> QuerySet[Build]:
+    """The rows with the slugs of their parts (`platform_slug` …) where `builds_read` has whole objects."""
+    slugs = {
+        f"{noun}_slug": F(f"{noun}__slug") for noun in ("platform", "os_version", "image_type", "project")
+    }
+    return rows.annotate(**slugs).prefetch_related("template__codes")
 
 
 def state_of(build: Build) -> StateCode:
