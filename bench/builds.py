@@ -60,14 +60,14 @@ class Question:
 
 
 QUESTIONS: Final = (
-    Question("list, first page of 20", "/builds", {"limit": "20"}, 50, 0),
-    Question("list, first page of 100", "/builds", {}, 50, 0),
+    Question("list, first page of 20", "/builds", {"limit": "20"}, 50, 4),
+    Question("list, first page of 100", "/builds", {}, 50, 4),
     Question(
-        "list of the failed on one platform", "/builds", {"status": "failed", "platform": "azure"}, 50, 0
+        "list of the failed on one platform", "/builds", {"status": "failed", "platform": "azure"}, 50, 4
     ),
-    Question("summary, counted anew", "/dashboard/summary", {}, 30, 0, anew=True),
-    Question("summary, as kept", "/dashboard/summary", {}, 30, 0),
-    Question("metrics of 30 days, counted anew", "/dashboard/metrics", {}, 0, 0, anew=True),
+    Question("summary, counted anew", "/dashboard/summary", {}, 30, 6, anew=True),
+    Question("summary, as kept", "/dashboard/summary", {}, 30, 1),
+    Question("metrics of 30 days, counted anew", "/dashboard/metrics", {}, 0, 10, anew=True),
 )
 
 

@@ -1,11 +1,14 @@
 """The benches still do what they say, with little."""
 
 import pytest
+from django.core.cache import cache
 
 from accounts.models import Tenant
-from bench import gcore
+from bench import fleet, gcore
+from bench.builds import QUESTIONS, asked
 from bench.month import load, load_late
 from bench.questions import Asker, aggregate, timed
+from builds.models import Build, BuildState
 from tests.builders import make_key
 from usage.models import DirtyHour, Rollup, UsageEvent
 
@@ -41,3 +44,20 @@ def test_a_report_is_stored_and_given_out(
     told = capsys.readouterr().out
     assert "parsed, filtered and stored (18 rows kept)" in told
     assert told.count("goal") == 6
+
+
+def test_what_people_ask_of_builds_keeps_its_budget_of_queries(acme: Tenant) -> None:
+    """However many there are: the budgets of the bench hold here too."""
+    fleet.load(acme.pk, 600)
+    assert BuildState.objects.count() == 12 * Build.objects.count() == 7200
+    states = BuildState.objects.filter(entered_at__isnull=False, left_at=None)
+    assert set(states.values_list("build__status", flat=True)) == {"pending", "in_progress"}
+    asker = Asker(acme, make_key(acme, "read")[1])
+    for question in QUESTIONS:
+        ask = asked(question, asker, cache)
+        ask()  # what a process remembers costs a query the first time
+        assert timed(question.name, question.goal_ms, ask, rounds=1).queries == question.queries, question
+    summary = asker.get("/dashboard/summary", {})
+    assert summary["status_counts"] == {
+        "pending": 1, "in_progress": 11, "completed": 534, "failed": 42, "cancelled": 12,
+    }  # fmt: skip
