@@ -41,18 +41,19 @@ def _summary(tenant: Tenant) -> dict[str, Any]:
     statuses: Counter[str] = Counter({status.value: 0 for status in Status})
     states: Counter[int] = Counter()
     platforms: Counter[str] = Counter()
-    known = dict(Platform.objects.visible_to(tenant).order_by().values_list("pk", "slug"))
+    visible = Platform.objects.visible_to(tenant).order_by()
+    known = {pk: (slug, ended) for pk, slug, ended in visible.values_list("pk", "slug", "deactivated_at")}
     for platform, status, code, n in _tally(_builds(tenant)):
         statuses[status] += n
         states[code] += n
-        platforms[known[platform]] += n
+        platforms[known[platform][0]] += n
     return {
         "total_builds": statuses.total(),
         "status_counts": dict(statuses),
         "active_builds": sum(statuses[status] for status in OPEN),
         "completed_builds": statuses[Status.COMPLETED],
         "failed_builds": statuses[Status.FAILED],
-        "platforms": Platform.objects.visible_to(tenant).active().count(),
+        "platforms": sum(ended is None for _, ended in known.values()),
         "projects": Project.objects.for_tenant(tenant).filter(deactivated_at=None).count(),
         "builds_by_platform": dict(sorted(platforms.items())),
         "builds_by_state": {str(code): states[code] for code in sorted(states)},

@@ -55,7 +55,7 @@ def test_the_summary_counts_each_build_once(acme: Tenant, rival: Tenant, api: AP
         "active_builds": 2,
         "completed_builds": 1,
         "failed_builds": 1,
-        "platforms": 9,
+        "platforms": Platform.objects.filter(tenant=None).count(),
         "projects": 1,
         "builds_by_platform": {"aws-commercial": 4, "azure": 1},
         "builds_by_state": {"0": 1, "55": 1, "60": 1, "70": 1, "100": 1},
@@ -87,7 +87,7 @@ def test_what_is_asked_again_is_not_counted_again(
     acme: Tenant, api: APIClient, django_assert_num_queries: Any
 ) -> None:
     make_build(acme)
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(7):
         first = summary(api)
     with django_assert_num_queries(1):
         assert summary(api) == first

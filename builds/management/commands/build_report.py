@@ -52,8 +52,9 @@ class Command(PlainCommand):
         made_of = f"{build.platform.slug} {build.os_version.slug} {build.image_type.slug}"
         line = f"  [{bar:<{WIDTH}}] {build.state_code:>3}  {build.build_id:<24} {build.status:<12} {made_of}"
         line += f"  {_told(card.waited)}  {card.state.name}"
-        marks = [build.reason, "overdue" if card.overdue else "", "stuck" if card.stuck else ""]
-        line += "".join(f"  {mark.upper()}" for mark in marks if mark)
+        marks = {"overdue": card.overdue, "stuck": card.stuck, "revoked": build.revoked_at is not None}
+        told = [build.reason, *(mark for mark, is_so in marks.items() if is_so)]
+        line += "".join(f"  {mark.upper()}" for mark in told if mark)
         styles = {Status.FAILED: self.style.ERROR, Status.COMPLETED: self.style.SUCCESS}
         return styles[Status(build.status)](line) if build.status in styles else line
 
