@@ -30,6 +30,7 @@ from gcore.services.report_rows import LeaseLost, lease_renew, rows_remove, rows
 from gcore.services.reports import poll_in, told
 from gcore.tables import ReportRefused
 
+NOT_FOUND: Final = 404
 GROWTH: Final = 1.5
 LONGEST_WAIT: Final = 60.0
 WAITING: Final = (ReportJob.State.QUEUED, ReportJob.State.GENERATING)
@@ -56,9 +57,11 @@ def report_step(*, job_id: UUID) -> bool:
     except TransientError as error:
         _put_off(job, error)
     except PermanentError as error:
-        _end(job, State.FAILED, error=_kept(error.message))
+        if error.upstream_status == NOT_FOUND and job.upstream_id:
+            _begin_again(job, error)
+        else:
+            _end(job, State.FAILED, error=_kept(error.message))
     except ReportRefused as error:
-        rows_remove(job)
         first_lines = "\n".join(error.first_lines)
         _end(job, State.FAILED, error=f"Gcore's file was refused. {error.reason}", first_lines=first_lines)
     return True
@@ -142,7 +145,11 @@ def _store(job: ReportJob) -> None:
         file.seek(0)
         if hashlib.file_digest(file, "sha256").hexdigest() != job.sha256:
             raise PermanentError("The file that was kept is not the one that came; ask for the report again.")
-        counts = rows_store(job, ReportReader(file, job.client_id), lambda: file.tell() / job.size)
+        try:
+            counts = rows_store(job, ReportReader(file, job.client_id), lambda: file.tell() / job.size)
+        except ReportRefused:
+            rows_remove(job)
+            raise
     _end(job, State.COMPLETED, progress=100, **counts)
 
 
@@ -178,6 +185,12 @@ def _wait(job: ReportJob) -> float:
 def _put_off(job: ReportJob, error: TransientError) -> None:
     wait = max(_wait(job), error.retry_after or 0)
     _move(job, {job.state}, wait, error=_kept(error.message))
+
+
+def _begin_again(job: ReportJob, error: PermanentError) -> None:
+    """Gcore has lost the report, or never had it: it is asked for another one."""
+    lost = {"upstream_id": "", "upstream_state": "", "progress": 0, "error": _kept(error.message)}
+    _move(job, {job.state}, _wait(job), state=State.REQUESTED, **lost)
 
 
 def _kept(text: str) -> str:

@@ -147,6 +147,30 @@ def test_what_may_go_well_later_is_tried_again(
     assert len(errors) == 2
 
 
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_report_that_gcore_has_lost_is_asked_for_anew(
+    acme: Tenant, gcore_simulator: Simulator, clock: time_machine.Traveller, steps: int
+) -> None:
+    job = ask(acme)
+    for _ in range(steps):
+        job = step(job, clock)
+    gcore_simulator.state.tasks.clear()
+    job = step(job, clock)
+    assert (job.state, job.upstream_id) == ("requested", "")
+    assert "404" in job.error
+    job = work(job, clock)
+    assert (job.state, job.row_count, job.error) == ("completed", 4, "")
+
+
+def test_one_that_it_loses_again_and_again_ends_in_time(
+    acme: Tenant, gcore_simulator: Simulator, clock: time_machine.Traveller
+) -> None:
+    gcore_simulator.state.add_fault(path=".*/reports/[0-9a-f-]{36}", status=404, times=1000)
+    job = work(ask(acme), clock)
+    assert job.state == "timed_out"
+    assert len(gcore_simulator.state.tasks) < 20
+
+
 def test_gcores_wish_to_be_left_alone_is_heeded(
     acme: Tenant, gcore_simulator: Simulator, clock: time_machine.Traveller
 ) -> None:
