@@ -65,7 +65,7 @@ QUESTIONS: Final = (
     Question(
         "list of the failed on one platform", "/builds", {"status": "failed", "platform": "azure"}, 50, 4
     ),
-    Question("summary, counted anew", "/dashboard/summary", {}, 30, 6, anew=True),
+    Question("summary, counted anew", "/dashboard/summary", {}, 30, 5, anew=True),
     Question("summary, as kept", "/dashboard/summary", {}, 30, 1),
     Question("metrics of 30 days, counted anew", "/dashboard/metrics", {}, 0, 10, anew=True),
 )
