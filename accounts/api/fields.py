@@ -1,5 +1,6 @@
 """Fields of answers that every room has."""
 
+from datetime import UTC, date, datetime
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
@@ -15,3 +16,17 @@ class Exact(serializers.Field[Any, Any, str, Any]):
 
     def to_representation(self, value: Any) -> str:
         return canonical(value)
+
+
+@extend_schema_field(OpenApiTypes.STR)
+class Month(serializers.Field[date, str, str, str]):
+    """`2026-03`: a calendar month, as its first day."""
+
+    def to_internal_value(self, data: str) -> date:
+        try:
+            return datetime.strptime(str(data), "%Y-%m").replace(tzinfo=UTC).date()
+        except ValueError as error:
+            raise serializers.ValidationError("Give a month such as 2026-03.") from error
+
+    def to_representation(self, value: date) -> str:
+        return f"{value:%Y-%m}"

@@ -1,14 +1,13 @@
 """Statements, adjustments and previews as the API answers them."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from accounts.api.fields import Exact
+from accounts.api.fields import Exact, Month
 from accounts.models import Tenant
 from usage.billing import EVENTS
 from usage.models import Adjustment, Statement
@@ -16,20 +15,6 @@ from usage.queries.statements import adjustments_of
 from usage.statement_files import unit_price
 
 EXPLAIN: Final = "/api/v1/usage/explain"
-
-
-@extend_schema_field(OpenApiTypes.STR)
-class Month(serializers.Field[date, str, str, str]):
-    """`2026-03`: a calendar month in the tenant's time zone."""
-
-    def to_internal_value(self, data: str) -> date:
-        try:
-            return datetime.strptime(str(data), "%Y-%m").replace(tzinfo=UTC).date()
-        except ValueError as error:
-            raise serializers.ValidationError("Give a month such as 2026-03.") from error
-
-    def to_representation(self, value: date) -> str:
-        return f"{value:%Y-%m}"
 
 
 class LineResponse(serializers.Serializer[Any]):

@@ -12,13 +12,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import TenantViewSet, validated
-from accounts.errors import ValidationFailed
+from accounts.api.fields import Month
+from accounts.api.files import FORMAT, MEDIA_TYPES, XLSX, wanted_file
 from accounts.models import Scope
 from accounts.permissions import refuse_other_tenant
 from usage.api.bills import (
     AdjustmentCreateResponse,
     AdjustmentResponse,
-    Month,
     StatementDetailResponse,
     StatementPreviewResponse,
     StatementResponse,
@@ -33,8 +33,7 @@ from usage.services.statements import statement_adjust, statement_close
 from usage.statement_files import statement_csv, statement_xlsx
 
 TAGS: Final = ["billing"]
-XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-FILES: Final = {"csv": ("text/csv", statement_csv), "xlsx": (XLSX, statement_xlsx)}
+FILES: Final = {"csv": statement_csv, "xlsx": statement_xlsx}
 
 
 class StatementCloseRequest(serializers.Serializer[Any]):
@@ -49,11 +48,6 @@ class StatementPreviewRequest(serializers.Serializer[Any]):
 
 class AdjustmentCreateRequest(serializers.Serializer[Any]):
     reason = serializers.CharField(max_length=2000, required=False, default="")
-
-
-FORMAT: Final = OpenApiParameter(
-    "format", OpenApiTypes.STR, enum=["json", *FILES], description="Or by Accept; default: json."
-)
 
 
 class StatementViewSet(ListModelMixin, TenantViewSet[Statement]):
@@ -98,11 +92,10 @@ class StatementViewSet(ListModelMixin, TenantViewSet[Statement]):
         form = wanted_file(request)
         if form is None:
             return Response(StatementDetailResponse(statement).data)
-        media_type, write = FILES[form]
         name = f"statement-{self.principal.home.slug}-{statement.month:%Y-%m}.{form}"
         return HttpResponse(
-            write(statement),
-            content_type=media_type,
+            FILES[form](statement),
+            content_type=MEDIA_TYPES[form],
             headers={"Content-Disposition": f'attachment; filename="{name}"'},
         )
 
@@ -164,17 +157,6 @@ class StatementViewSet(ListModelMixin, TenantViewSet[Statement]):
         problems = statement_problems(statement)
         answer = {"valid": not problems, "digest": statement.digest, "problems": problems}
         return Response(StatementVerifyResponse(answer).data)
-
-
-def wanted_file(request: Request) -> str | None:
-    """`csv` or `xlsx` when the call asks for one, by parameter or by Accept."""
-    form = request.query_params.get("format")
-    if form is not None and form not in {"json", *FILES}:
-        raise ValidationFailed.field("format", "give json, csv or xlsx.")
-    if form is not None:
-        return form if form in FILES else None
-    accepted = request.headers.get("Accept", "")
-    return next((name for name, (media_type, _) in FILES.items() if media_type in accepted), None)
 
 
 def _told(found: MonthBill, mark: dict[str, Any]) -> dict[str, Any]:
