@@ -9,6 +9,7 @@ from django.utils import timezone
 from gcore.queries.imports import due_imports
 from gcore.queries.reports import orphaned_jobs
 from gcore.services.imports import import_step, imports_plan
+from gcore.services.reconciliation import reconcile_all
 from gcore.services.report_steps import report_step
 from gcore.services.reports import poll_in
 
@@ -39,3 +40,9 @@ def sweep_imports() -> None:
     """Do the steps of imports that are due."""
     for run_id in due_imports(timezone.now(), SWEPT):
         import_step(run_id=run_id)
+
+
+@shared_task(name="gcore.reconcile")
+def reconcile() -> None:
+    """Compare what has come in with what was metered here."""
+    reconcile_all()

@@ -2,6 +2,7 @@ from django.urls import path, register_converter
 from django.urls.converters import StringConverter
 
 from accounts.models import Scope
+from gcore.api.reconciliation import ReconciliationView
 from gcore.api.reports import PRODUCTS, ReportViewSet
 
 
@@ -13,6 +14,7 @@ register_converter(ReportProduct, "report_product")
 
 urlpatterns = [
     path("reports", ReportViewSet.as_view({"get": "list"}), name="report-list"),
+    path("reports/reconciliation", ReconciliationView.as_view(), name="reconciliation"),
     path("reports/<report_product:product>", ReportViewSet.as_view({"post": "create"}), name="report-create"),
     path(
         "reports/gcore/<uuid:uuid>",

@@ -79,6 +79,7 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "gcore-sweep-reports": {"task": "gcore.sweep_reports", "schedule": 10.0, "options": {"expires": 10}},
     "gcore-plan-imports": {"task": "gcore.plan_imports", "schedule": 600.0, "options": {"expires": 600}},
     "gcore-sweep-imports": {"task": "gcore.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
+    "gcore-reconcile": {"task": "gcore.reconcile", "schedule": 3600.0, "options": {"expires": 3600}},
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
 

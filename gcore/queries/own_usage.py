@@ -22,10 +22,10 @@ DEFAULT: Final = "default"
 
 
 class Own(NamedTuple):
-    """A figure in Gcore's unit; `source` is the slug of the meter, or DEFAULT."""
+    """A figure in Gcore's unit; `measured_by` is the slug of the meter, or DEFAULT."""
 
     value: Decimal
-    source: str
+    measured_by: str
 
 
 def own_usage(*, tenant: Tenant, start: datetime, end: datetime) -> dict[str, Own]:
