@@ -21,3 +21,7 @@ RATE_LIMIT_FAIL_OPEN: Final[dict[str, bool]] = {
 }
 
 MAX_BATCH_SIZE: Final[int] = env.int("MAX_BATCH_SIZE", default=1000)
+
+# Files of resources and costs: as they are sent, and unpacked.
+IMPORT_MAX_BYTES: Final[int] = env.int("IMPORT_MAX_BYTES", default=1024**3)
+IMPORT_MAX_UNPACKED_BYTES: Final[int] = env.int("IMPORT_MAX_UNPACKED_BYTES", default=8 * 1024**3)
