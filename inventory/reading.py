@@ -21,6 +21,7 @@ YEARS: Final = range(1970, 2200)
 MONEY: Final = NumericField()
 QUANTITY: Final = NumericField(places=18)
 _DATE: Final = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_NUMBER: Final = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _CURRENCY: Final = re.compile(r"[A-Z]{3}")
 
 
@@ -69,7 +70,7 @@ def number(field: NumericField, least: Decimal | None = None) -> Read:
         if isinstance(value, bool | float) or not isinstance(value, int | Decimal | str):
             raise BadValue("Give a decimal number.")
         try:
-            found = exact_number(value.strip()) if isinstance(value, str) else Decimal(value)
+            found = _exact(value.strip()) if isinstance(value, str) else Decimal(value)
             checked = field.to_python(found)
         except ValidationError as error:
             raise BadValue(error.messages[0]) from error
@@ -80,6 +81,13 @@ def number(field: NumericField, least: Decimal | None = None) -> Read:
         return checked
 
     return read
+
+
+def _exact(written: str) -> Decimal:
+    """Decimal itself would take digits of other scripts, underscores and NaN."""
+    if not _NUMBER.fullmatch(written):
+        raise ValueError(written)
+    return exact_number(written)
 
 
 def day(value: Any) -> date:
