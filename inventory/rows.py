@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final
@@ -137,7 +138,12 @@ def charge_id(tenant_id: UUID, row: CostRow) -> UUID:
 
 def line_id(cost_day_id: UUID, row: CostRow) -> UUID:
     """The id of a line that its NATURAL_KEY tells from all others of its day."""
-    return _digest(cost_day_id, *(str(getattr(row, name)) for name in NATURAL_KEY))
+    return line_key_id(cost_day_id, [getattr(row, name) for name in NATURAL_KEY])
+
+
+def line_key_id(cost_day_id: UUID, key: Sequence[Any]) -> UUID:
+    """The same of the values of NATURAL_KEY."""
+    return _digest(cost_day_id, *(str(value) for value in key))
 
 
 def _digest(*parts: Any) -> UUID:

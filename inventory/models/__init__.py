@@ -2,7 +2,7 @@
 
 from inventory.models.accounts import CloudAccount
 from inventory.models.costs import Charge, CostDay, CostLine
-from inventory.models.imports import Import
+from inventory.models.imports import Import, MappingProfile
 from inventory.models.rates import ExchangeRate
 from inventory.models.resources import Resource, ResourceChange
 
@@ -13,6 +13,7 @@ __all__ = [
     "CostLine",
     "ExchangeRate",
     "Import",
+    "MappingProfile",
     "Resource",
     "ResourceChange",
 ]

@@ -202,8 +202,12 @@ def totals_of(rows: Iterable[CostRow]) -> dict[str, Decimal]:
     """The billed cost of rows by currency."""
     totals: dict[str, Decimal] = {}
     for row in rows:
-        totals[row.currency] = EXACT.add(totals.get(row.currency, Decimal(0)), row.billed_cost)
+        add_total(totals, row.currency, row.billed_cost)
     return totals
+
+
+def add_total(totals: dict[str, Decimal], currency: str, amount: Decimal) -> None:
+    totals[currency] = EXACT.add(totals.get(currency, Decimal(0)), amount)
 
 
 def _remove(tenant: Tenant, source: str, start: date, end: date) -> int:

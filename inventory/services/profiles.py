@@ -1,0 +1,68 @@
+"""Mapping profiles: how a tenant's own kinds of files are read."""
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+
+from accounts.errors import Conflict, ValidationFailed
+from accounts.models import Tenant
+from accounts.principals import Principal
+from accounts.services.logs import deed
+from inventory.layouts import PLAIN, SHIPPED, Layout, columns_of, focus_layout, layout_document, layout_of
+from inventory.models import Import, MappingProfile
+
+SHIPPED_NAMES = frozenset({"plain", "focus", *(layout.name for layout in SHIPPED)})
+
+
+@transaction.atomic
+def profile_create(
+    *, by: Principal, tenant: Tenant, name: str, kind: str, columns: dict[str, list[str]], **settings: Any
+) -> MappingProfile:
+    """A new profile; `columns` has our column → the names that files call it by. Errors: 400, 409."""
+    if name in SHIPPED_NAMES or name.startswith("focus-"):
+        raise Conflict(f"{name!r} is the name of a profile that everybody has.")
+    layout = _layout(name, kind, columns, settings)
+    profile = MappingProfile(tenant=tenant, name=name, kind=kind, definition=layout_document(layout))
+    try:
+        with transaction.atomic():
+            profile.save(force_insert=True)
+    except IntegrityError as error:
+        raise Conflict(f"There is already a profile {name!r}.") from error
+    deed(by=by, action="mapping_profile.created", tenant=tenant, subject=profile, payload={"name": name})
+    return profile
+
+
+@transaction.atomic
+def profile_delete(*, by: Principal, profile: MappingProfile) -> None:
+    """Remove a profile; imports that were read by it stay as they are."""
+    deed(
+        by=by, action="mapping_profile.deleted", tenant=profile.tenant, subject=profile,
+        payload={"name": profile.name},
+    )  # fmt: skip
+    profile.delete()
+
+
+def _layout(name: str, kind: str, columns: dict[str, list[str]], settings: dict[str, Any]) -> Layout:
+    known = columns_of(kind)
+    for ours in columns:
+        if ours not in known:
+            raise ValidationFailed.field(f"columns.{ours}", f"give one of {', '.join(known)}.")
+    return Layout(name, kind, columns, **settings)
+
+
+def saved_layouts(tenant: Tenant) -> list[Layout]:
+    return [layout_of(profile.definition) for profile in MappingProfile.objects.for_tenant(tenant)]
+
+
+def layout_named(tenant: Tenant, kind: str, name: str) -> Layout:
+    """The tenant's own or a shipped layout. Errors: 400."""
+    saved = MappingProfile.objects.for_tenant(tenant).filter(name=name, kind=kind).first()
+    if saved is not None:
+        return layout_of(saved.definition)
+    if name == "focus" and kind == Import.Kind.COSTS:
+        return focus_layout("1.4")
+    known = [PLAIN[kind], *(layout for layout in SHIPPED if layout.kind == kind)]
+    for layout in known:
+        if layout.name == name:
+            return layout
+    raise ValidationFailed.field("profile", f"there is no profile {name!r} for {kind}.")
