@@ -33,10 +33,11 @@ def by(acme: Tenant) -> Principal:
 
 @pytest.fixture
 def month(acme: Tenant, rival: Tenant) -> Tenant:
-    """Prices that take each other's events away: by model from the 15th on, by event type, and by unit."""
+    """Prices that take each other's events away: by model for ten days, by event type, and by unit."""
     make_rule(acme)
     make_rule(acme, event_type="batch", tiers=[{"rate": "0.1"}])
-    make_rule(acme, model_or_tier="mini", valid_from=IDES, tiers=[{"rate": "1"}])
+    ten_days = {"valid_from": IDES, "valid_until": IDES + timedelta(days=10)}
+    make_rule(acme, model_or_tier="mini", tiers=[{"rate": "1"}], **ten_days)
     make_rule(acme, unit="images", tiers=[{"rate": "3"}])
     sent = {"billing_info": {"total_cost": "0.50"}}
     make_usage(acme, "plain", Decimal("1.5"), **sent)
@@ -45,6 +46,7 @@ def month(acme: Tenant, rival: Tenant) -> Tenant:
     make_usage(acme, "images", metrics={"images": 2, "tokens": 4})
     make_usage(acme, "mini-early", 16, **MODEL)
     make_usage(acme, "mini-late", 32, timestamp=LATER, **MODEL)
+    make_usage(acme, "mini-last", 4, timestamp=IDES + timedelta(days=10), **MODEL)
     make_usage(acme, "mini-batch", 64, timestamp=LATER, event_type="batch", **MODEL)
     make_usage(acme, "other-type", event_type="ping", billing_info={"total_cost": 1, "currency": "EUR"})
     make_usage(acme, "elsewhere", 1, service_type="compute", metadata={}, **sent)
@@ -87,7 +89,7 @@ LINES: Final = [
     ("llm_service", "gpt-4", "tokens", ["batch"]),
     ("llm_service", "gpt-4", "tokens", ["images", "no-tokens", "plain"]),
     ("llm_service", "mini", "tokens", ["mini-batch", "mini-late"]),
-    ("llm_service", "mini", "tokens", ["mini-early"]),
+    ("llm_service", "mini", "tokens", ["mini-early", "mini-last"]),
 ]
 
 
@@ -135,10 +137,11 @@ def test_an_adjustments_line_lies_between_two_lists(api: APIClient, month: Tenan
 
 
 def test_a_link_names_a_month_and_its_prices(api: APIClient, month: Tenant) -> None:
-    line = api.get(f"{STATEMENTS}/preview", {"month": "2026-03"}).json()["lines"][-1]
+    line = api.get(f"{STATEMENTS}/preview", {"month": "2026-03"}).json()["lines"][1]
     for path in (
         line["explain"].replace("end_date=2026-04-01", "end_date=2026-04-02"),
-        line["explain"].replace(line["rule_id"], "none"),
+        line["explain"].replace("model=gpt-4", ""),
+        line["explain"].replace("rule_id=", "rule_id=none"),
     ):
         assert api.get(path).status_code == 400
 
@@ -187,7 +190,7 @@ def test_an_event_names_its_lines(api: APIClient, month: Tenant) -> None:
         (None, "tokens", None, "1.38", "USD", 0),
     ]
     assert lines_of(api, "other-type") == [(None, "events", "1", "1.00", "EUR", 0)]
-    assert lines_of(api, "mini-early") == [(None, "tokens", "16", "4.00", "USD", 0)]
+    assert lines_of(api, "mini-early") == [(None, "tokens", "16", "5.00", "USD", 0)]
     assert lines_of(api, "april") == []
     (told,) = api.get("/api/v1/events/mini-late/explain").json()["lines"]
     line = api.get(f"{STATEMENTS}/{statement.pk}").json()["lines"][told["position"] - 1]

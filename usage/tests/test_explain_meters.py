@@ -135,6 +135,10 @@ def test_a_value_that_stands_from_before_is_listed(api: APIClient, acme: Tenant)
     values = [(event["event_id"], event["value"]) for event in found["events"]]
     assert values == [("e3", "-3.5"), ("e1", "10")]
     assert (found["value"], found["recounted"], found["agrees"]) == ("3.25", "3.25", True)
+    make(acme, NOON + 3 * HOUR, event_id="at-once", metrics={"n": 20})
+    found = explain(api, **window).json()
+    assert [event["event_id"] for event in found["events"]] == ["e3", "at-once"]
+    assert (found["value"], found["agrees"]) == ("8.25", True)
     nothing = explain(api, **{"from": "2026-03-10T10:00:00Z", "to": "2026-03-10T11:00:00Z"}).json()
     assert (nothing["value"], nothing["events"], nothing["agrees"]) == (None, [], True)
 
