@@ -4,6 +4,7 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
+from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
@@ -85,8 +86,8 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
         return builds_listed(rows) if self.action in READS else rows
 
     def own_build(self) -> Build:
-        """The build of the path as its verbs want it."""
-        build = self.get_object()
+        """The build of the path; its verbs lock and read it themselves. Errors: 404."""
+        build = get_object_or_404(self.get_queryset().only("pk"), pk=self.kwargs["pk"])
         build.tenant = self.principal.home
         return build
 
@@ -119,7 +120,8 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
     @action(detail=True)
     def state(self, request: Request, pk: UUID) -> Response:
         """Where the build stands, and how it came there."""
-        build = self.own_build()
+        build = self.get_object()
+        build.tenant = self.principal.home
         answer = {
             "id": build.pk,
             "build_id": build.build_id,
