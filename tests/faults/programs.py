@@ -125,3 +125,22 @@ class Writer(Program):
     def _listed(self) -> Any:
         consumers: Any = self._redis.xinfo_consumers(self._stream, "writers")
         return next((c for c in consumers if f"-{self.pid}-".encode() in c["name"]), None)
+
+
+class Worker(Program):
+    """A worker of Celery's; it runs once it waits for work."""
+
+    name = "worker"
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        super().__init__(environment)
+        self._redis = redis.Redis.from_url(environment["REDIS_URL"])
+
+    def _command(self) -> Sequence[str]:
+        alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+        celery = (sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", "8")
+        return [*celery, *alone]
+
+    def _answers(self) -> bool:
+        clients: Any = self._redis.client_list()
+        return any(client["cmd"] == "brpop" for client in clients)
