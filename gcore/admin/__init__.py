@@ -1,5 +1,5 @@
 """The back office of Gcore."""
 
-from gcore.admin import accounts, mappings, reports
+from gcore.admin import accounts, imports, mappings, reconciliation, reports
 
-__all__ = ["accounts", "mappings", "reports"]
+__all__ = ["accounts", "imports", "mappings", "reconciliation", "reports"]

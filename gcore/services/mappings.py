@@ -35,6 +35,13 @@ def mapping_delete(*, by: Principal, mapping: ClientMapping) -> None:
     mapping.delete()
 
 
+@transaction.atomic
+def mapping_import(*, by: Principal, mapping: ClientMapping, on: bool) -> None:
+    """Have its usage and costs come in every night, or no more; what has come in stays."""
+    if ClientMapping.objects.filter(pk=mapping.pk, is_imported=not on).update(is_imported=on):
+        _told(by, "client_mapping.imported" if on else "client_mapping.not_imported", mapping)
+
+
 def account_for(*, by: Principal, tenant: Tenant, client_id: str) -> GcoreAccount:
     """The account through which a tenant sees a client; platform staff see any, through the default one.
 

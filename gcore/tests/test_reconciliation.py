@@ -9,66 +9,27 @@ import pytest
 from django.core import mail
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from msgspec import Raw
 from openpyxl import load_workbook
 from rest_framework.test import APIClient
 
 from accounts.models import ActivityEntry, Delivery, Tenant
 from accounts.services.sending import deliver
-from accounts.wire import encode
 from gcore.client import Expense, Price
 from gcore.models import ClientMapping, FeatureMeter, ProviderImport, Reconciliation
-from gcore.queries.own_usage import PROVIDER, PROVIDER_USAGE
 from gcore.queries.reconciliation import Comparison, Line, comparison
 from gcore.services.expenses import Found, expenses_store
 from gcore.services.reconciliation import reconcile, reconcile_all
+from gcore.tests.provided import MARCH, came_in, march, use
 from gcore.tests.reports import map_client
 from inventory.models import CostLine
-from usage.ledger import Lot, Row, store
 from usage.models import Meter
 
 pytestmark = pytest.mark.django_db
-MARCH = date(2026, 3, 1)
 
 
 @pytest.fixture
 def mapping(acme: Tenant) -> ClientMapping:
     return map_client(acme)
-
-
-def came_in(mapping: ClientMapping, *days: date, state: str = "completed") -> None:
-    for day in days:
-        for kind in ("cdn", "cloud", "waap"):
-            ProviderImport.objects.create(
-                tenant=mapping.tenant, mapping=mapping, kind=kind, day=day, state=state
-            )
-
-
-def march(*days: int) -> list[date]:
-    return [date(2026, 3, day) for day in days]
-
-
-def use(tenant: Tenant, day: date, feature: str, usage: str, unit: str = "", **fields: str) -> None:
-    """An event: Gcore's if it names a unit, else our own."""
-    moment = datetime(day.year, day.month, day.day, 0 if unit else 13, tzinfo=UTC)
-    told = {"product": "cdn", "feature_name": f"Feature {feature}", "unit": unit}
-    dimensions = {
-        "service_type": PROVIDER_USAGE if unit else "cdn",
-        "service_provider": PROVIDER,
-        "event_type": feature,
-        **fields,
-    }
-    row = Row(
-        event_id=f"{feature}-{usage}-{day}-{unit}-{len(fields)}",
-        timestamp=moment.isoformat(),
-        user_id="829449",
-        service_type=dimensions["service_type"],
-        service_provider=dimensions["service_provider"],
-        event_type=dimensions["event_type"],
-        metrics=Raw(encode({"usage": Decimal(usage)})),
-        metadata=Raw(encode(told if unit else {})),
-    )
-    store([Lot(str(tenant.pk), moment, [row], entry_id="test")])
 
 
 def lines(tenant: Tenant, month: date = MARCH) -> dict[str, Line]:
