@@ -6,7 +6,7 @@ from celery import shared_task
 
 from accounts.principals import SYSTEM
 from inventory.models import Import
-from inventory.services.imports import import_check, imports_sweep
+from inventory.services.imports import import_check_claimed, imports_sweep
 
 
 @shared_task(name="inventory.check_import")
@@ -18,7 +18,7 @@ def check_import(import_id: str) -> None:
         .first()
     )
     if run is not None:
-        import_check(by=SYSTEM, run=run)
+        import_check_claimed(by=SYSTEM, run=run)
 
 
 @shared_task(name="inventory.sweep_imports")

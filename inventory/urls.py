@@ -5,12 +5,16 @@ from inventory.api.accounts import CloudAccountViewSet
 from inventory.api.analytics import CostAnalyticsView
 from inventory.api.bulk import CostBulkView, ResourceBulkView
 from inventory.api.costs import CostLineViewSet, CostSummaryView
+from inventory.api.imports import ImportViewSet
+from inventory.api.profiles import MappingProfileViewSet
 from inventory.api.rates import ExchangeRateViewSet
 from inventory.api.resources import ResourceViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("cloud-accounts", CloudAccountViewSet, basename="cloud-account")
 router.register("resources", ResourceViewSet, basename="resource")
+router.register("imports", ImportViewSet, basename="import")
+router.register("mapping-profiles", MappingProfileViewSet, basename="mapping-profile")
 router.register("costs", CostLineViewSet, basename="cost")
 router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
 

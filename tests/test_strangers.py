@@ -1,5 +1,6 @@
 """A stranger's key on every operation of the OpenAPI document: 403 or 404, no data, and nothing changes."""
 
+import io
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
@@ -30,8 +31,10 @@ from builds.models import (
 from builds.tests.builders import make_build
 from gcore.models import ReportJob
 from gcore.services.accounts import account_default
-from inventory.models import CloudAccount, CostLine, ExchangeRate, Resource
+from inventory.models import CloudAccount, CostLine, ExchangeRate, Import, MappingProfile, Resource
 from inventory.services.bulk import Sent, costs_bulk, resources_bulk
+from inventory.services.imports import import_receive
+from inventory.services.profiles import profile_create
 from inventory.tests.rows import cost, resource
 from tests.builders import make_key, make_tenant, make_user
 from usage.models import Alert, DeadLetter, Meter, PriceRule, Statement, UsageEvent
@@ -108,6 +111,10 @@ def secrets(db: None) -> dict[str, str]:
     rate = ExchangeRate.objects.create(
         tenant=tenant, currency="EUR", to_currency="USD", valid_from="2026-11-01", rate=1
     )
+    upload, _ = import_receive(
+        by=by, tenant=tenant, kind="costs", file=io.BytesIO(MARK.encode()), name=f"{MARK}-file"
+    )
+    profile = profile_create(by=by, tenant=tenant, name=f"{MARK}-profile", kind="costs", columns={})
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     report = ReportJob.objects.create(
@@ -148,6 +155,8 @@ def secrets(db: None) -> dict[str, str]:
         "/variables/{key}": str(variable.key),
         "/resources/{id}": str(Resource.objects.get().pk),
         "/costs/{id}": str(CostLine.objects.get().pk),
+        "/imports/{id}": str(upload.pk),
+        "/mapping-profiles/{id}": str(profile.pk),
         "/cloud-accounts/{id}": str(CloudAccount.objects.get(account_id=MARK).pk),
         "/exchange-rates/{id}": str(rate.pk),
         "{token_id}": str(token.pk),
@@ -179,6 +188,8 @@ def state() -> list[Any]:
         list(Resource.objects.for_tenant(acme.get()).values()),
         list(CloudAccount.objects.for_tenant(acme.get()).values()),
         list(CostLine.objects.for_tenant(acme.get()).values()),
+        list(Import.objects.for_tenant(acme.get()).order_by("pk").values()),
+        list(MappingProfile.objects.for_tenant(acme.get()).values()),
         list(ExchangeRate.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),

@@ -46,6 +46,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "PREPROCESSING_HOOKS": ["config.schema.keep_canonical_paths"],
     "ENUM_NAME_OVERRIDES": {
+        "ImportKindEnum": "inventory.models.Import.Kind",
+        "ImportStateEnum": "inventory.models.Import.State",
         "ReportJobStatusEnum": "gcore.models.ReportJob.State",
         "ReportStatusEnum": [
             "requested",

@@ -19,6 +19,7 @@ class Rejects:
 
     def __init__(self, table: Table) -> None:
         self._table = table
+        self.format = table.format
         kept = [place for place, name in enumerate(table.header) if name != REASON]
         self._kept = kept
         self._header = [*(table.header[place] for place in kept), REASON]

@@ -1,12 +1,15 @@
 """What an import would change, and what has changed since somebody looked."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime
+from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Least
 
+from accounts.sql import ExactSum
 from inventory.models import CostDay, CostLine, Import
 from inventory.rows import LINE_FIELDS, NATURAL_KEY
 
@@ -110,3 +113,44 @@ def _replaced(run: Import) -> bool:
     if not later.filter(source=run.source).exists():
         return False
     return CostLine.objects.filter(cost_day__in=days).exclude(source_import=run).exists()
+
+
+class DayChange(NamedTuple):
+    """One day of one bill in a file, and what counts there now. Costs are billed, by currency."""
+
+    provider: str
+    billing_account_id: str
+    period_start: datetime
+    day: date
+    lines: int
+    costs: dict[str, Decimal]
+    lines_now: int
+    costs_now: dict[str, Decimal]
+
+
+def day_changes(run: Import, days: Sequence[CostDay]) -> list[DayChange]:
+    """For some of the days of an import, in their order."""
+    now = live_days(run, days)
+    sums = _sums([*days, *now.values()])
+    nothing: _Sum = (0, {})
+    found = []
+    for day in days:
+        lines, costs = sums.get(day.pk, nothing)
+        there = now.get(day_name(day))
+        lines_now, costs_now = sums.get(there.pk, nothing) if there else nothing
+        name = (day.provider, day.billing_account_id, day.period_start, day.day)
+        found.append(DayChange(*name, lines, costs, lines_now, costs_now))
+    return found
+
+
+_Sum = tuple[int, dict[str, Decimal]]
+
+
+def _sums(days: Iterable[CostDay]) -> dict[UUID, _Sum]:
+    """The number of lines and the costs of each day."""
+    rows = _lines([day.pk for day in days]).values("cost_day_id", "currency")
+    found: dict[UUID, _Sum] = {}
+    for row in rows.annotate(lines=Count("pk"), cost=ExactSum("billed_cost")):
+        lines, costs = found.get(row["cost_day_id"], (0, {}))
+        found[row["cost_day_id"]] = lines + row["lines"], {**costs, row["currency"]: row["cost"]}
+    return found

@@ -144,14 +144,13 @@ def import_preview(*, by: Principal, run: Import) -> Import:
     if lacking:
         told = [{"field": f"columns.{name}", "message": "Say which column it is."} for name in lacking]
         raise ValidationFailed(f"The file has no {', '.join(lacking)}.", errors=told)
-    if run.size <= INLINE_BYTES or not _left_to_worker(run):
-        import_check(by=by, run=run)
+    if run.state == State.CHECKING:
+        return run
+    _claim(run)
+    if run.size <= INLINE_BYTES or not ask_worker("inventory.check_import", import_id=str(run.pk)):
+        import_check_claimed(by=by, run=run)
     run.refresh_from_db()
     return run
-
-
-def _left_to_worker(run: Import) -> bool:
-    return _claim(run) and ask_worker("inventory.check_import", import_id=str(run.pk))
 
 
 def import_missing(run: Import) -> list[str]:
@@ -166,8 +165,12 @@ def import_check(*, by: Principal, run: Import, watch: Watch | None = None) -> I
     `watch` hears now and then how many rows, and which part of the file, are read. A file that cannot be read
     is FAILED, with the reason. Errors: 409 it is being checked, or was applied.
     """
-    if run.state != State.CHECKING and not _claim(run):
-        raise Conflict("This import is being checked, or was applied already.")
+    _claim(run)
+    return import_check_claimed(by=by, run=run, watch=watch)
+
+
+def import_check_claimed(*, by: Principal, run: Import, watch: Watch | None = None) -> Import:
+    """The same of an import that is CHECKING for this caller."""
     run.refresh_from_db()
     run.message, run.state = "", State.CHECKED
     try:
@@ -183,12 +186,10 @@ def import_check(*, by: Principal, run: Import, watch: Watch | None = None) -> I
     return run
 
 
-def _claim(run: Import) -> bool:
+def _claim(run: Import) -> None:
     mine = Import.objects.for_tenant(run.tenant).filter(pk=run.pk, state__in=OPEN)
     if not mine.update(state=State.CHECKING, checked_at=timezone.now()):
-        return False
-    run.state = State.CHECKING
-    return True
+        raise Conflict("This import is being checked, or was applied already.")
 
 
 @transaction.atomic
@@ -276,7 +277,8 @@ def _keep_rejects(run: Import, rejects: Rejects) -> None:
         run.rejects.storage.delete(str(run.rejects.name))
     run.rejects.name = ""
     if rejects.file is not None:
-        run.rejects.name = run.rejects.storage.save(f"imports/{run.pk}-rejects", File(rejects.file))
+        name = f"imports/{run.pk}-rejects.{rejects.format}"
+        run.rejects.name = run.rejects.storage.save(name, File(rejects.file))
         rejects.file.close()
 
 

@@ -99,7 +99,7 @@ def test_amounts_are_kept_to_the_last_digit(api: Any, amount: str) -> None:
         ("cost_amount", True, "Give a decimal number."),
         ("cost_amount", "NaN", "Give a decimal number."),
         ("cost_amount", "1_000", "Give a decimal number."),
-        ("cost_amount", "١", "Give a decimal number."),
+        ("cost_amount", "\u0661", "Give a decimal number."),
         ("cost_amount", None, "It is required."),
         ("cost_date", "01/02/2025", "Give a date such as 2026-03-10."),
         ("cost_date", "2025-02-29", "There is no such date."),
