@@ -12,8 +12,9 @@ from rest_framework.views import APIView
 
 from accounts.permissions import HasScope, principal_of
 from accounts.streams import streamed
+from accounts.tables import FORMATS
 from usage.api.events import UsageListRequest
-from usage.exports import FORMATS
+from usage.exports import event_parts
 from usage.queries.events import FILTERS, Window, matching_events
 from usage.queries.watermark import watermark
 
@@ -51,14 +52,16 @@ class UsageExportView(APIView):
         window = Window(query.get("start_date"), query.get("end_date"))
         mark = watermark()
         filters = {name: query[name] for name in FILTERS if name in query}
-        chosen = FORMATS[query["format"]]
-        parts = chosen.parts(matching_events(tenant=tenant, window=window, filters=filters), tenant.slug)
+        events = matching_events(tenant=tenant, window=window, filters=filters)
+        parts = event_parts(query["format"], events, tenant.slug)
         headers = {"X-Pending": str(mark.pending)} if mark.pending is not None else {}
         if mark.complete_through is not None:
             headers["X-Complete-Through"] = mark.complete_through.isoformat()
         name = f"usage-{tenant.slug}-{_named(window.start)}-{_named(window.end)}.{query['format']}"
         headers["Content-Disposition"] = f'attachment; filename="{name}"'
-        return streamed(request._request, parts, content_type=chosen.media_type, headers=headers)
+        return streamed(
+            request._request, parts, content_type=FORMATS[query["format"]].media_type, headers=headers
+        )
 
 
 def _named(end: datetime | None) -> str:

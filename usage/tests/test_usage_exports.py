@@ -19,9 +19,10 @@ from openpyxl import load_workbook
 from pyarrow import parquet
 from rest_framework.test import APIClient
 
-from accounts import streams
+from accounts import streams, tables
 from accounts.models import Tenant, User
 from accounts.streams import PartByPart, streamed
+from accounts.tables import FORMATS
 from accounts.wire import encode
 from tests.browser import browser
 from usage import exports
@@ -30,6 +31,7 @@ from usage.models import UsageEvent
 from usage.tests.documents import event, row
 
 Get = Callable[..., Any]
+COLUMNS: Final = [column.name for column in exports.COLUMNS]
 NOON: Final = dt.datetime(2026, 3, 10, 12, tzinfo=dt.UTC)
 LONG_COST: Final = "1234567890.1234567890123"
 NASTY: Final[list[dict[str, Any]]] = [
@@ -114,9 +116,9 @@ def test_xlsx_reads_back_as_it_was_and_holds_no_formula(acme: Tenant, get: Get) 
     make(acme, NASTY)
     sheet = load_workbook(io.BytesIO(body(get("xlsx")))).active
     rows = list(sheet.iter_rows())
-    assert [cell.value for cell in rows[0]] == list(exports.COLUMNS)
+    assert [cell.value for cell in rows[0]] == list(COLUMNS)
     assert {cell.data_type for row in rows for cell in row} == {"s", "n"}
-    found = [dict(zip(exports.COLUMNS, (cell.value for cell in row), strict=True)) for row in rows[1:]]
+    found = [dict(zip(COLUMNS, (cell.value for cell in row), strict=True)) for row in rows[1:]]
     assert [record["total_cost"] for record in found[:5]] == [None, None, -0.3, LONG_COST, None]
     said = found[6].pop("metadata")
     assert said == "40011 characters, more than a cell holds: see the CSV or Parquet export"
@@ -138,25 +140,25 @@ def test_parquet_reads_back_as_it_was(acme: Tenant, get: Get) -> None:
     assert answer["Content-Type"] == "application/vnd.apache.parquet"
     table = parquet.read_table(pa.BufferReader(body(answer)))
     assert table.schema.field("timestamp").type == pa.timestamp("us", tz="UTC")
-    assert table.column_names == list(exports.COLUMNS)
+    assert table.column_names == list(COLUMNS)
     assert table.to_pylist() == ALL
 
 
 def test_parquet_is_written_in_groups_of_rows(
     acme: Tenant, get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "PARQUET_GROUP", 3)
+    monkeypatch.setattr(tables, "PARQUET_GROUP", 3)
     make(acme, NASTY)
     file = parquet.ParquetFile(pa.BufferReader(body(get("parquet"))))
     assert [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)] == [3, 3, 1]
     assert file.read().to_pylist() == ALL
 
 
-@pytest.mark.parametrize("format", list(exports.FORMATS))
+@pytest.mark.parametrize("format", list(FORMATS))
 def test_no_events_make_a_file_with_columns_alone(acme: Tenant, get: Get, format: str) -> None:
     content = body(get(format))
     if format == "csv":
-        assert content.decode() == ",".join(exports.COLUMNS) + "\r\n"
+        assert content.decode() == ",".join(COLUMNS) + "\r\n"
     elif format == "xlsx":
         assert load_workbook(io.BytesIO(content)).active.max_row == 1
     else:
@@ -207,11 +209,11 @@ def test_what_cannot_be_made_is_refused(acme: Tenant, get: Get, parameters: dict
 def test_more_events_than_a_sheet_holds_are_refused_before_the_work(
     acme: Tenant, get: Get, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(exports, "XLSX_MAX_EVENTS", 2)
+    monkeypatch.setattr(tables, "XLSX_MAX_ROWS", 2)
     make(acme, [{"event_id": "a"}, {"event_id": "b"}])
     assert get("xlsx").status_code == 200
     make(acme, [{"event_id": "c"}])
-    monkeypatch.setattr(exports, "Workbook", None)
+    monkeypatch.setattr(tables, "Workbook", None)
     answer = get("xlsx")
     assert answer.status_code == 400
     assert answer.json()["message"] == (
@@ -225,7 +227,7 @@ def test_the_number_of_queries_does_not_grow_with_the_events(
 ) -> None:
     make(acme, ({"event_id": f"e-{n}"} for n in range(20)))
     with django_assert_num_queries(queries):
-        for _ in exports.FORMATS[format].parts(UsageEvent.objects.for_tenant(acme), "acme"):
+        for _ in exports.event_parts(format, UsageEvent.objects.for_tenant(acme), "acme"):
             pass
 
 
@@ -245,14 +247,14 @@ def test_memory_does_not_grow_with_the_events(
 ) -> None:
     """Small steps show in thousands of rows what the real ones would in hundreds of thousands."""
     monkeypatch.setattr(exports, "FETCHED", 100)
-    monkeypatch.setattr(exports, "PARQUET_GROUP", 200)
+    monkeypatch.setattr(tables, "PARQUET_GROUP", 200)
     fill(acme, 3 * count)
     peaks = []
     for number in (count, 3 * count):
         chosen = UsageEvent.objects.for_tenant(acme).filter(event_id__lt=f"e-{number:06}")
         tracemalloc.start()
         held = pa.total_allocated_bytes()
-        size = sum(len(part) for part in exports.FORMATS[format].parts(chosen, "acme"))
+        size = sum(len(part) for part in exports.event_parts(format, chosen, "acme"))
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
         assert size > number
@@ -266,7 +268,7 @@ def test_a_file_is_of_one_moment(acme: Tenant, monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(streams, "PART", 1)
     monkeypatch.setattr(exports, "FETCHED", 2)
     make(acme, ({"event_id": f"e-{n}"} for n in range(10)))
-    parts = exports.event_csv_parts(UsageEvent.objects.for_tenant(acme).live(), "acme")
+    parts = exports.event_parts("csv", UsageEvent.objects.for_tenant(acme).live(), "acme")
     next(parts)
     with connection.cursor() as cursor:
         cursor.execute("SHOW transaction_isolation")
@@ -290,7 +292,7 @@ def test_a_reader_who_leaves_ends_the_transaction(acme: Tenant, monkeypatch: pyt
     monkeypatch.setattr(streams, "PART", 1)
     make(acme, ({"event_id": f"e-{n}"} for n in range(3)))
     scope = {"type": "http", "method": "GET", "path": "/", "headers": []}
-    parts = exports.event_csv_parts(UsageEvent.objects.for_tenant(acme), "acme")
+    parts = exports.event_parts("csv", UsageEvent.objects.for_tenant(acme), "acme")
     next(parts)
     streamed(ASGIRequest(scope, io.BytesIO()), parts).close()
     assert not connection.in_atomic_block
