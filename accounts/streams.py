@@ -3,7 +3,7 @@
 import contextlib
 import csv
 import io
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import IO, Any, Final
 
 from asgiref.sync import sync_to_async
@@ -34,12 +34,14 @@ def snapshot() -> Iterator[None]:
         yield
 
 
-def csv_parts(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Parts:
+def csv_parts(
+    header: Sequence[str], rows: Iterable[Sequence[Cell]], cell: Callable[[Cell], Any] = csv_cell
+) -> Parts:
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(header)
     for row in rows:
-        writer.writerow([csv_cell(value) for value in row])
+        writer.writerow([cell(value) for value in row])
         if text.tell() >= PART:
             yield taken(text).encode()
     yield taken(text).encode()

@@ -5,6 +5,7 @@ from inventory.api.accounts import CloudAccountViewSet
 from inventory.api.analytics import CostAnalyticsView
 from inventory.api.bulk import CostBulkView, ResourceBulkView
 from inventory.api.costs import CostLineViewSet, CostSummaryView
+from inventory.api.exports import CostExportView, ResourceExportView
 from inventory.api.imports import ImportViewSet
 from inventory.api.profiles import MappingProfileViewSet
 from inventory.api.rates import ExchangeRateViewSet
@@ -22,6 +23,8 @@ urlpatterns = [
     path("resources/bulk", ResourceBulkView.as_view(), name="resource-bulk"),
     path("costs/bulk", CostBulkView.as_view(), name="cost-bulk"),
     path("costs/summary", CostSummaryView.as_view(), name="cost-summary"),
+    path("resources/export", ResourceExportView.as_view(), name="resource-export"),
+    path("costs/export", CostExportView.as_view(), name="cost-export"),
     path("costs/analytics", CostAnalyticsView.as_view(), name="cost-analytics"),
     *router.urls,
 ]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
@@ -10,14 +11,13 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.fields import Exact
-from accounts.models import Tenant
-from accounts.permissions import principal_of
-from inventory.api.fields import FILTER_HELP, currency_field
-from inventory.filters import COSTS, filter_q, read_filter
+from accounts.tables import FORMATS
+from inventory.api.exports import file_answer
+from inventory.api.fields import currency_field
+from inventory.api.lines import Asked, CostLinesQuery, asked_lines
+from inventory.exports import analytics_table
 from inventory.queries.analytics import Analytics, Part, cost_analytics, savings_of
-from inventory.queries.costs import lines_between
 from inventory.queries.dimensions import UNALLOCATED, Dimension, read_dimensions
-from inventory.queries.spans import Span, span_of
 from inventory.queries.sums import COSTS as KINDS
 
 GROUP_HELP = (
@@ -27,45 +27,20 @@ GROUP_HELP = (
 )
 
 
-class CostSpanQuery(serializers.Serializer[Any]):
-    """Which costs: a span of days and a filter."""
-
-    start = serializers.DateField(required=False, default=None, help_text="The first day (UTC).")
-    end = serializers.DateField(required=False, default=None, help_text="The day after the last.")
-    period = serializers.CharField(
-        max_length=10,
-        default="all",
-        help_text="Instead of start and end: as of /costs/summary.",
-    )
-    filter = serializers.CharField(
-        max_length=2000, required=False, default="", allow_blank=True, help_text=FILTER_HELP
-    )
-
-    def span(self, tenant: Tenant) -> Span:
-        start, end = self.validated_data["start"], self.validated_data["end"]
-        if start is None and end is None:
-            return span_of(tenant, self.validated_data["period"])
-        return Span(start, end)
-
-    def lines(self, tenant: Tenant, span: Span) -> Any:
-        asked = filter_q(read_filter(self.validated_data["filter"], COSTS), COSTS)
-        return lines_between(tenant, span).filter(asked)
-
-
-class CostAnalyticsQuery(CostSpanQuery):
+class CostAnalyticsQuery(CostLinesQuery):
     group_by = serializers.CharField(
         max_length=2000, required=False, default="", allow_blank=True, help_text=GROUP_HELP
     )
-    currency = currency_field(
+    reporting_currency = currency_field(
         required=False,
         default=None,
-        help_text="The reporting currency: all is converted into it by /exchange-rates. Without it each"
-        " currency stays by itself.",
+        help_text="All is converted into it by /exchange-rates. Without it each currency stays by itself.",
     )
     cost = serializers.ChoiceField(KINDS, default="effective", help_text="By which parts are ranked.")
     limit = serializers.IntegerField(
         min_value=1, max_value=10_000, default=1000, help_text="Parts; all others are in `rest`."
     )
+    format = serializers.ChoiceField(["json", *FORMATS], default="json")
 
 
 class SavingsResponse(serializers.Serializer[Any]):
@@ -110,7 +85,7 @@ class CostAnalyticsResponse(serializers.Serializer[Any]):
     group_by = serializers.ListField(child=serializers.CharField())
     start = serializers.DateField(allow_null=True, help_text="The first day; null: all.")
     end = serializers.DateField(allow_null=True, help_text="The day after the last.")
-    currency = serializers.CharField(allow_null=True, help_text="The reporting currency, if one was asked.")
+    reporting_currency = serializers.CharField(allow_null=True)
     items = CostPartResponse(many=True, help_text="By currency and time, then the highest cost first.")
     rest = CostRestResponse(many=True, help_text="By currency: the groups beyond `limit`.")
     totals = CostAmountsResponse(many=True, help_text="By currency: exactly the sum of items and rest.")
@@ -124,16 +99,13 @@ class CostAnalyticsResponse(serializers.Serializer[Any]):
     )
 
 
-def analytics_body(
-    found: Analytics, *, span: Span, dimensions: list[Dimension], currency: str | None
-) -> dict[str, Any]:
+def analytics_body(found: Analytics, asked: Asked, dimensions: list[Dimension]) -> dict[str, Any]:
     used = found.rates.used if found.rates else {}
     keys = ("currency", "valid_from", "rate")
     return {
         "group_by": [dimension.name for dimension in dimensions],
-        "start": span.start,
-        "end": span.end,
-        "currency": currency,
+        **asked.span._asdict(),
+        "reporting_currency": asked.query["reporting_currency"],
         "items": found.parts,
         "rest": found.rest,
         "totals": found.totals,
@@ -148,20 +120,32 @@ class CostAnalyticsView(APIView):
     @extend_schema(
         operation_id="costs_analytics",
         parameters=[CostAnalyticsQuery, OpenApiParameter("tenant_id", OpenApiTypes.STR)],
-        responses=CostAnalyticsResponse,
+        responses={
+            (200, "application/json"): CostAnalyticsResponse,
+            **{(200, known.media_type.partition(";")[0]): OpenApiTypes.BINARY for known in FORMATS.values()},
+        },
         tags=["costs"],
     )
-    def get(self, request: Request) -> Response:
-        """Billed, effective, list and contracted cost and savings by any dimensions, parts of a whole."""
-        asked = CostAnalyticsQuery(data=request.query_params)
-        asked.is_valid(raise_exception=True)
-        tenant = principal_of(request).home
-        query = asked.validated_data
+    def get(self, request: Request) -> HttpResponseBase:
+        """Billed, effective, list and contracted cost and savings by any dimensions, parts of a whole.
+
+        As a file it has every group, whatever the limit.
+        """
+        asked = asked_lines(request, CostAnalyticsQuery)
+        query = asked.query
         dimensions = read_dimensions(request.query_params.getlist("group_by"))
-        span = asked.span(tenant)
-        chosen = {name: query[name] for name in ("currency", "cost", "limit")}
         found = cost_analytics(
-            tenant=tenant, lines=asked.lines(tenant, span), span=span, dimensions=dimensions, **chosen
+            tenant=asked.tenant,
+            lines=asked.lines,
+            span=asked.span,
+            dimensions=dimensions,
+            currency=query["reporting_currency"],
+            cost=query["cost"],
+            limit=query["limit"] if query["format"] == "json" else None,
         )
-        body = analytics_body(found, span=span, dimensions=dimensions, currency=query["currency"])
+        if query["format"] != "json":
+            return file_answer(
+                request, analytics_table(dimensions, found), query["format"], "cost-analytics", asked.span
+            )
+        body = analytics_body(found, asked, dimensions)
         return Response(CostAnalyticsResponse(body, context={"dimensions": dimensions}).data)

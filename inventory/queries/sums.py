@@ -17,15 +17,16 @@ from inventory.queries.dimensions import Dimension
 
 ZERO: Final = Decimal(0)
 COSTS: Final = ("billed", "effective", "list", "contracted")
-# What a line would have cost without discounts; of what nobody told, no saving is claimed.
-_AT_LIST: Final = Coalesce("list_cost", "contracted_cost", "effective_cost")
-_AT_CONTRACT: Final = Coalesce("contracted_cost", "effective_cost")
 # Bought ahead: its list cost is told once more by the lines that it covers.
 _COVERS: Final = Q(charge_category=Charge.Category.PURCHASE) & ~Q(commitment_discount_id="")
 
 
 class Sums(NamedTuple):
-    """Sums over lines. A cost that no line told is None; the last three are of the lines that save."""
+    """Sums over lines. A cost that no line told is None.
+
+    The last three are of the lines that may save: what they would have cost at list prices, at those of the
+    contract, and what they did. Where a price was not told the next one stands for it, so nothing is saved.
+    """
 
     lines: int
     billed: Decimal | None
@@ -67,7 +68,7 @@ def cost_groups(
     keys = [*names, *(["part_day"] if grain else []), "part_currency"]
     add = ExactSum.sqlite if connection.vendor == "sqlite" else ExactSum.function
     sums = ["SUM(sum_lines)", *(f"{add}(sum_{cost})" for cost in COSTS)]
-    saves = ("at_list", "at_contract", "effective")
+    saves = (*COSTS[1:], "unlisted", "uncontracted")
     sums += [f"{add}(CASE WHEN covers THEN NULL ELSE sum_{cost} END)" for cost in saves]
     sql = (
         f"SELECT {', '.join([*keys, *sums])} FROM ({inner}) AS parts"  # noqa: S608  (names of ours alone)
@@ -90,8 +91,8 @@ def _by_charge(lines: QuerySet[CostLine], grain: str | None) -> Any:
         .annotate(
             sum_lines=Count("pk"),
             **{f"sum_{cost}": ExactSum(f"{cost}_cost") for cost in COSTS},
-            sum_at_list=ExactSum(_AT_LIST),
-            sum_at_contract=ExactSum(_AT_CONTRACT),
+            sum_unlisted=ExactSum(Coalesce("contracted_cost", "effective_cost"), filter=Q(list_cost=None)),
+            sum_uncontracted=ExactSum("effective_cost", filter=Q(contracted_cost=None)),
         )
     )
 
@@ -104,8 +105,11 @@ def _labels(tenant: Tenant, dimensions: Sequence[Dimension]) -> Any:
 
 def _group(row: Sequence[Any], labels: int, keys: int, grain: str | None) -> Group:
     day = date.fromisoformat(str(row[labels])[:10]) if grain else None
-    amounts = (None if value is None else Decimal(value) for value in row[keys + 1 :])
-    return Group(tuple(row[:labels]), day, row[keys - 1], Sums(int(row[keys]), *amounts))
+    amounts = [None if value is None else Decimal(value) for value in row[keys + 1 :]]
+    at_last, at_list, at_contract, unlisted, uncontracted = amounts[len(COSTS) :]
+    saving = (_plus(at_list, unlisted), _plus(at_contract, uncontracted), at_last)
+    sums = Sums._make((int(row[keys]), *amounts[: len(COSTS)], *saving))
+    return Group(tuple(row[:labels]), day, row[keys - 1], sums)
 
 
 def _plus(one: Decimal | None, two: Decimal | None) -> Decimal | None:

@@ -86,6 +86,7 @@ def test_filter_and_period(api: Any) -> None:
     )  # fmt: skip
     assert api.get(URL).json()["totals"][1]["billed_cost"] == "1010.25"
     assert ask(api, filter="provider = nobody").json()["items"] == []
+    assert parts(ask(api, currency="EUR", provider="gcore")) == {("EUR",): "7"}
 
 
 def test_a_cost_that_nobody_told_is_null_and_no_saving(api: Any) -> None:
@@ -123,6 +124,8 @@ def test_savings_leave_out_what_was_bought_ahead(api: Any, acme: Tenant) -> None
         ({"group_by": "billed_cost"}, "group_by"),
         ({"group_by": 'tag:"a" b'}, "group_by"),
         ({"currency": "euro"}, "currency"),
+        ({"reporting_currency": "euro"}, "reporting_currency"),
+        ({"format": "pdf"}, "format"),
         ({"filter": "provider"}, "filter"),
         ({"cost": "net"}, "cost"),
         ({"limit": "0"}, "limit"),

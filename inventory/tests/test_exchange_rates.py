@@ -76,7 +76,7 @@ def test_each_day_has_the_rate_of_its_time(api: Any) -> None:
     api.post(URL, RATE)
     api.post(URL, {**RATE, "valid_from": "2026-04-01", "rate": "2"})
     api.post(URL, {**RATE, "to_currency": "CHF", "valid_from": "2026-01-01", "rate": "9"})
-    found = analytics(api, currency="USD", group_by="month")
+    found = analytics(api, reporting_currency="USD", group_by="month")
     assert amounts(found) == {
         ("2026-03", "USD"): "16.000000000000011",
         ("2026-04", "USD"): "40",
@@ -97,7 +97,7 @@ def test_each_day_has_the_rate_of_its_time(api: Any) -> None:
 def test_a_rate_that_begins_within_a_month_counts_from_its_day(api: Any) -> None:
     api.post(URL, RATE)
     api.post(URL, {**RATE, "valid_from": "2026-04-15", "rate": "3"})
-    found = analytics(api, currency="USD", group_by="month", start="2026-04-01")
+    found = analytics(api, reporting_currency="USD", group_by="month", start="2026-04-01")
     assert amounts(found) == {("2026-04", "USD"): "41"}
 
 
@@ -106,7 +106,7 @@ def test_without_a_reporting_currency_nothing_is_converted(api: Any) -> None:
     api.post(URL, RATE)
     found = analytics(api)
     assert amounts(found) == {("EUR",): "31.00000000000001", ("JPY",): "100", ("USD",): "5"}
-    assert (found["rates"], found["missing_rates"], found["currency"]) == ([], [], None)
+    assert (found["rates"], found["missing_rates"], found["reporting_currency"]) == ([], [], None)
 
 
 def test_the_rates_of_another_tenant_do_not_count(api: Any, acme: Tenant, rival: Tenant) -> None:
@@ -119,7 +119,7 @@ def test_the_rates_of_another_tenant_do_not_count(api: Any, acme: Tenant, rival:
         valid_from=date(2026, 1, 1),
         rate=Decimal(5),
     )
-    assert amounts(analytics(api, currency="USD")) == {("EUR",): "1"}
+    assert amounts(analytics(api, reporting_currency="USD")) == {("EUR",): "1"}
 
 
 def test_rates_in_the_back_office(staff: User, acme: Tenant) -> None:
