@@ -4,7 +4,6 @@ A file has all columns of its version that we could hold. Texts that FOCUS wants
 neutral value; amounts are never made up, and cells are not changed for the sake of spreadsheets.
 """
 
-import re
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -16,9 +15,10 @@ from accounts.exact import EXACT, canonical
 from accounts.streams import Parts, csv_parts, snapshot
 from accounts.wire import encode
 from inventory.exports import fetched
+from inventory.focus import COLUMNS, our_name
 from inventory.models import CostLine
 from inventory.queries.rates import Rates
-from inventory.rows import CHARGE_FIELDS
+from inventory.rows import CHARGE_FIELDS, LINE_FIELDS
 
 DEFAULT: Final = "1.2"
 FIRST: Final = (
@@ -52,15 +52,8 @@ REPORTED: Final = ("x_ReportingCost", "x_ReportingCurrency")
 PROVIDERS: Final = {
     "aws": "AWS", "azure": "Microsoft", "gcp": "Google Cloud", "gcore": "Gcore", "oci": "Oracle",
 }  # fmt: skip
-_RENAMED: Final = {"RegionId": "region"}
-_LINE: Final = {
-    "BilledCost": "billed_cost", "BillingCurrency": "currency", "ChargePeriodEnd": "charge_end",
-    "ChargePeriodStart": "charge_start", "CommitmentDiscountQuantity": "commitment_discount_quantity",
-    "ConsumedQuantity": "consumed_quantity", "ContractedCost": "contracted_cost",
-    "ContractedUnitPrice": "contracted_unit_price", "EffectiveCost": "effective_cost",
-    "InvoiceId": "invoice_id", "ListCost": "list_cost", "ListUnitPrice": "list_unit_price",
-    "PricingQuantity": "pricing_quantity",
-}  # fmt: skip
+_LINE: Final = {name: our_name(name) for name in COLUMNS if our_name(name) in LINE_FIELDS}
+_CHARGE: Final = {name: our_name(name) for name in COLUMNS if our_name(name) in CHARGE_FIELDS}
 
 
 def columns_of(version: str) -> list[str]:
@@ -122,15 +115,3 @@ def _cell(value: Any) -> Any:
     if isinstance(value, dict):
         return encode(value).decode() if value else None
     return value
-
-
-def _ours(column: str) -> str:
-    return _RENAMED.get(column) or re.sub(r"(?<!^)(?=[A-Z])", "_", column).lower()
-
-
-_CHARGE: Final = {
-    name: _ours(name)
-    for added in ADDED.values()
-    for name in added
-    if name not in _LINE and _ours(name) in CHARGE_FIELDS
-}

@@ -18,10 +18,11 @@ from accounts.models import Tenant
 from accounts.principals import SYSTEM
 from inventory.exports import lines_table
 from inventory.focus_export import ADDED, columns_of, focus_parts
-from inventory.models import ExchangeRate
+from inventory.models import CostDay, ExchangeRate
 from inventory.queries.costs import live_lines
 from inventory.services.bulk import Sent, resources_bulk
 from inventory.tests.bills import bill, load
+from inventory.tests.files import applied
 from inventory.tests.rows import ACCOUNT, resource
 
 URL: Final = "/api/v1/costs/export"
@@ -197,3 +198,13 @@ def test_the_number_of_queries_does_not_grow(
             table = lines_table(live_lines(acme))
             parts = tables.FORMATS[format].parts(table.title, table.columns, table.rows)
         assert b"".join(parts)
+
+
+@pytest.mark.parametrize("version", list(ADDED))
+def test_what_is_exported_and_imported_is_the_same_again(acme: Tenant, rival: Tenant, version: str) -> None:
+    first = b"".join(focus_parts(live_lines(acme), version, None))
+    CostDay.objects.for_tenant(rival).update(is_live=False)
+    run = applied(rival, first, source="again")
+    assert (run.rows, run.rejected, run.totals) == (2, 0, {"EUR": Decimal(2), "USD": Decimal("-0.1")})
+    again = b"".join(focus_parts(live_lines(rival), version, None))
+    assert sorted(again.splitlines()) == sorted(first.splitlines())
