@@ -14,7 +14,10 @@ class Bar:
         self.out, self.label, self.total, self.done = out, label, total, 0
 
     def step(self) -> None:
-        self.done += 1
+        self.to(self.done + 1)
+
+    def to(self, done: int) -> None:
+        self.done = done
         self.total = max(self.total, self.done)
         if self.out.isatty():
             bar = "#" * (WIDTH * self.done // self.total)
