@@ -6,6 +6,7 @@ from inventory.api.analytics import CostAnalyticsView
 from inventory.api.bulk import CostBulkView, ResourceBulkView
 from inventory.api.costs import CostLineViewSet, CostSummaryView
 from inventory.api.exports import CostExportView, ResourceExportView
+from inventory.api.forecast import CostForecastView
 from inventory.api.imports import ImportViewSet
 from inventory.api.profiles import MappingProfileViewSet
 from inventory.api.rates import ExchangeRateViewSet
@@ -25,6 +26,7 @@ urlpatterns = [
     path("costs/summary", CostSummaryView.as_view(), name="cost-summary"),
     path("resources/export", ResourceExportView.as_view(), name="resource-export"),
     path("costs/export", CostExportView.as_view(), name="cost-export"),
+    path("costs/forecast", CostForecastView.as_view(), name="cost-forecast"),
     path("costs/analytics", CostAnalyticsView.as_view(), name="cost-analytics"),
     *router.urls,
 ]

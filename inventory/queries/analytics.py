@@ -65,7 +65,7 @@ def cost_analytics(
     rates = Rates(tenant, currency) if currency else None
     sums: defaultdict[Key, Sums] = defaultdict(lambda: NOTHING)
     totals: defaultdict[str, Sums] = defaultdict(lambda: NOTHING)
-    for key, found in _converted(tenant, lines, dimensions, rates):
+    for key, found in converted_groups(tenant, lines, dimensions, rates):
         sums[key] = sums[key].plus(found)
         totals[key[1]] = totals[key[1]].plus(found)
     ranked = sorted(sums.items(), key=lambda item: (-_cost(item[1], cost), item[0]))
@@ -92,9 +92,10 @@ def savings_of(sums: Sums) -> Savings:
     )
 
 
-def _converted(
+def converted_groups(
     tenant: Tenant, lines: QuerySet[CostLine], dimensions: Sequence[Dimension], rates: Rates | None
 ) -> Iterator[tuple[Key, Sums]]:
+    """(texts of the dimensions, currency) and sums; a key may come more than once."""
     charged = [dimension for dimension in dimensions if dimension.label is not None]
     for group in cost_groups(tenant, lines, charged, _grain(dimensions, rates)):
         labels = iter(group.labels)
