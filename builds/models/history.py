@@ -27,7 +27,7 @@ class BuildState(TenantOwned):
     fault = models.CharField(max_length=16, blank=True, choices=[(f.value, f.value) for f in Fault])
     run_id = models.CharField(max_length=255, blank=True)
     metadata = ExactJSONField(default=dict, blank=True)
-    artifact = models.JSONField(default=dict, blank=True, help_text="The artifact_… fields of the report.")
+    artifact = ExactJSONField(default=dict, blank=True, help_text="The artifact_… fields of the report.")
     applied = models.BooleanField(default=True)
     actor = models.CharField(max_length=320, blank=True)
     at = models.DateTimeField(default=timezone.now)

@@ -155,7 +155,9 @@ def test_the_history_holds_intervals(api: Any, build: str, report: Report) -> No
     newest, news, first, _ = answer["history"]
     assert (newest["left_at"], newest["duration_seconds"], news["entered_at"]) == (None, None, None)
     assert (first["metadata"], first["outcome"]) == ({"n": 1}, "completed")
-    assert first["artifact"] == {"storage_type": "s3", "path": "s3://b/k", "size_bytes": 7}
+    assert first["artifact"] == {
+        "storage_type": "s3", "path": "s3://b/k", "size_bytes": 7, "metadata": {"hours": 1.25},
+    }  # fmt: skip
     spent = datetime.fromisoformat(first["left_at"]) - datetime.fromisoformat(first["entered_at"])
     assert first["duration_seconds"] == spent.total_seconds() > 0
 
