@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Max
+from django.db.models import F, Max
 
 from accounts.errors import Conflict, NotFound
 from accounts.models import Tenant
@@ -129,11 +129,14 @@ def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now:
 
 
 def append_late(*, by: Principal, build: Build, code: int, status: str, entry: Entry, now: datetime) -> bool:
-    """Note in the history what came too late to count; False when it is there already."""
+    """Note in the history what came too late to count; False when it is there already.
+
+    Or when it counted as it came first, which noted the build's run with it.
+    """
     told = BuildState.objects.for_tenant(build.tenant).filter(
-        build=build, applied=False, state_code=code, status=status, occurred_at=entry.occurred_at
+        build=build, state_code=code, status=status, occurred_at=entry.occurred_at
     )
-    if told.filter(run_id=entry.run_id).exists():
+    if told.filter(run_id=entry.run_id or F("run_id")).exists():
         return False
     build.seq += 1
     _row(by, build, entry, now, state_code=code, status=status, applied=False, run_id=entry.run_id)

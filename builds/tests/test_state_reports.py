@@ -145,8 +145,22 @@ def test_a_late_report_is_noted_once_and_moves_nothing(report: Report, build: st
     assert report(55, occurred_at=future)[0] == 400
 
 
+def test_what_counted_once_is_not_noted_as_late_when_it_is_sent_again(report: Report) -> None:
+    moments = [(timezone.now() - timedelta(minutes=n)).isoformat() for n in (3, 2)]
+    report(25, occurred_at=moments[0], run_id="one")
+    report(50, occurred_at=moments[1])
+    entries = ActivityEntry.objects.count()
+    for sent in ({"run_id": "one"}, {}):
+        status, body = report(25, occurred_at=moments[0], **sent)
+        assert (status, body["changed"], body["new_state"]) == (200, False, 50)
+    assert rows("state_code", "applied") == [(0, True), (25, True), (50, True)]
+    assert ActivityEntry.objects.count() == entries
+
+
 def test_the_history_holds_intervals(api: Any, build: str, report: Report) -> None:
-    report(25, metadata={"n": 1}, artifact_storage_type="s3", artifact_path="s3://b/k", artifact_size_bytes=7)
+    stored = {"artifact_storage_type": "s3", "artifact_path": "s3://b/k", "artifact_size_bytes": 7}
+    status, _ = report(25, metadata={"n": 1}, **stored, artifact_metadata={"hours": 1.25})
+    assert status == 200
     report(25, message="half")
     report(50)
     answer = api.get(f"{build}/state").json()
