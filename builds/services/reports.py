@@ -107,7 +107,7 @@ def build_fail(
         status=Status.FAILED,
         run_id=run_id,
         expected=code,
-        says_nothing_new=_failures(row, failing).exists(),
+        says_nothing_new=code in (None, row.state_code) and _failures(row, failing).exists(),
         run_is_past=run_is_past(row, run_id),
     )
     decision = _decided(row, report, now)

@@ -68,6 +68,11 @@ def test_the_same_failure_is_counted_and_another_one_listed(api: Any, build: str
 def test_a_failure_at_another_code_or_after_the_end_is_refused(api: Any, build: str, report: Report) -> None:
     report(10)
     assert fail(api, build, state_code=15)[1]["code"] == "state_conflict"
+    fail(api, build)
+    assert fail(api, build, state_code=5)[1]["code"] == "state_conflict"
+    assert fail(api, build, state_code=10)[1]["occurrences"] == 2
+    BuildFailure.objects.all().delete()
+    report(10)
     report(100)
     assert fail(api, build)[1]["code"] == "build_terminal"
     assert not BuildFailure.objects.exists()
