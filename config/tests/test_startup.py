@@ -94,17 +94,17 @@ def test_it_waits_for_a_database_that_comes_late(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.django_db
 def test_pending_migrations_are_named(monkeypatch: pytest.MonkeyPatch) -> None:
     startup.require_migrations()
-    with without_a_migration(), pytest.raises(startup.CannotStart, match=r"lacks 1 migrations \(usage\."):
+    with without_a_migration(), pytest.raises(startup.CannotStart, match=r"lacks 1 migrations \(sessions\."):
         startup.require_migrations()
 
 
 @contextmanager
 def without_a_migration() -> Iterator[None]:
-    """As if the newest migration of `usage` had not run; undone with the test's transaction."""
+    """As if the newest migration of sessions had not run; undone with the test's transaction."""
     with connection.cursor() as cursor:
         cursor.execute(
             "DELETE FROM django_migrations WHERE id = "
-            "(SELECT max(id) FROM django_migrations WHERE app = 'usage')"
+            "(SELECT max(id) FROM django_migrations WHERE app = 'sessions')"
         )
     yield
 
