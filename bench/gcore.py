@@ -31,7 +31,7 @@ def main() -> None:
     stack.start()
     try:
         with Simulator() as gcore:
-            text = "".join((HEADER, *_lines(options.rows)))
+            text = report_text(options.rows)
             gcore.state.set_knobs(file=text)
             print(f"a report of {options.rows:,} rows, {len(text) / MEGABYTE:.0f} MB", flush=True)
             stack.env |= {
@@ -44,6 +44,10 @@ def main() -> None:
                 in_django(stack, f"from bench.gcore import *; {part}")
     finally:
         stack.stop()
+
+
+def report_text(rows: int) -> str:
+    return "".join((HEADER, *_lines(rows)))
 
 
 def _lines(rows: int) -> Iterator[str]:

@@ -1,5 +1,7 @@
 """The benches still do what they say, with little."""
 
+from typing import Any
+
 import pytest
 from django.core.cache import cache
 
@@ -9,6 +11,7 @@ from bench.builds import QUESTIONS, asked
 from bench.month import load, load_late
 from bench.questions import Asker, aggregate, timed
 from builds.models import Build, BuildState
+from gcore.simulator import PASSWORD, USERNAME, Simulator
 from tests.builders import make_key
 from usage.models import DirtyHour, Rollup, UsageEvent
 
@@ -33,16 +36,20 @@ def test_every_question_has_an_answer(acme: Tenant) -> None:
 
 
 def test_a_report_is_stored_and_given_out(
-    acme: Tenant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    acme: Tenant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], settings: Any
 ) -> None:
     monkeypatch.setattr("gcore.api.reports.STREAMED", 0)
     key = make_key(acme, "read")[1]
-    gcore.prepare("acme", 20)
-    gcore.store()
+    settings.REPORT_POLL_INTERVAL = 0.01
+    with Simulator() as simulator:
+        simulator.state.set_knobs(file=gcore.report_text(20))
+        settings.GCORE_API_BASE = simulator.url
+        settings.GCORE_USERNAME, settings.GCORE_PASSWORD = USERNAME, PASSWORD
+        gcore.store("acme")
     gcore.csv(key)
     gcore.xlsx(key)
     told = capsys.readouterr().out
-    assert "parsed, filtered and stored (18 rows kept)" in told
+    assert "parsed, filtered and stored (18 rows kept, 2 of others left out)" in told
     assert told.count("goal") == 6
 
 

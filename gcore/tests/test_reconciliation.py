@@ -70,7 +70,7 @@ def test_features_match_are_missing_extra_or_differ(acme: Tenant, mapping: Clien
 def test_only_days_that_have_all_come_in_are_compared(acme: Tenant, mapping: ClientMapping) -> None:
     came_in(mapping, *march(3, 4, 6))
     came_in(mapping, *march(5), state="waiting")
-    ProviderImport.objects.filter(day=date(2026, 3, 5), kind="cdn").update(state="completed")
+    ProviderImport.objects.filter(day=date(2026, 3, 5), kind="waap").update(state="completed")
     for day in range(2, 8):
         use(acme, date(2026, 3, day), "92", "10", "GB")
         use(acme, date(2026, 3, day), "92", "10")
