@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from accounts.errors import ValidationFailed
@@ -23,6 +24,19 @@ _PARTS: Final = re.compile(r"([0-9]{1,2})([/.-])([0-9]{1,2})\2([0-9]{4}|[0-9]{2}
 _BASIC: Final = re.compile(r"([0-9]{4})([0-9]{2})([0-9]{2})")
 _HOUR: Final = re.compile(r"(\d{4}-\d{2}-\d{2})[T ](2[4-9]|[34][0-9])(:.*)", re.ASCII)
 _ZONED: Final = re.compile(r"(?:[Zz]|[+-]\d{2}:?\d{2})$")
+
+
+# Prices repeat from row to row, and costs within one.
+@lru_cache(8192)
+def _plain_money(text: str) -> Decimal | None:
+    return Decimal(text) if _MONEY(text) else None
+
+
+@lru_cache(8192)
+def _plain_quantity(text: str) -> Decimal | None:
+    return Decimal(text) if _QUANTITY(text) else None
+
+
 # Told by the name of what was seen; each but once, with the rows at which it was.
 WORDS: Final = {
     "no zone": "Times without a zone were read as UTC.",
@@ -71,10 +85,12 @@ class Cells:
         self._moments: dict[str, tuple[datetime, list[str]]] = {}
 
     def money(self, text: str) -> Decimal:
-        return Decimal(text) if _MONEY(text) and not self._comma else self._number(text, MONEY)
+        found = None if self._comma else _plain_money(text)
+        return self._number(text, MONEY) if found is None else found
 
     def quantity(self, text: str) -> Decimal:
-        return Decimal(text) if _QUANTITY(text) and not self._comma else self._number(text, QUANTITY)
+        found = None if self._comma else _plain_quantity(text)
+        return self._number(text, QUANTITY) if found is None else found
 
     def _number(self, text: str, field: Any) -> Decimal:
         bare = text.strip().replace("\xa0", "")
@@ -93,6 +109,8 @@ class Cells:
     def moment(self, text: str) -> datetime:
         """An ISO moment, or a date as spreadsheets write them; without a zone it is UTC."""
         known = self._moments.get(text)
+        if known is not None and not known[1]:
+            return known[0]
         if known is None:
             if len(self._moments) >= KEPT:
                 self._moments.clear()

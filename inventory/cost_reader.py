@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from operator import itemgetter
 from typing import Any, Final, NamedTuple
-from uuid import UUID
 
 from accounts.models import Tenant
 from accounts.principals import is_named
@@ -47,7 +47,7 @@ class Part:
 
     def __init__(self, row: CostRow, faults: Sequence[str]) -> None:
         self.row: CostRow | None = row
-        self.id: UUID | None = None
+        self.id: str | None = None
         self.provider = row.provider
         self.account = row.billing_account_id or row.sub_account_id
         self.category = row.charge_category
@@ -176,7 +176,7 @@ class CostReader:
             return self._cells.money
         if name in QUANTITIES:
             return self._cells.quantity
-        return reading.currency if name == "currency" else reading.text(255)
+        return lru_cache(1024)(reading.currency if name == "currency" else reading.text(255))
 
     def read(self, number: int, cells: Sequence[str]) -> Line:
         """The line that a row is; BadRow with everything that is wrong with it."""

@@ -37,7 +37,18 @@ class CostFile:
         add_total(self._totals, line.currency, line.billed_cost)
         self._staging.add(line)
 
+    def __enter__(self) -> "CostFile":
+        self._staging.__enter__()
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self._staging.__exit__(*error)
+
+    def flush(self) -> None:
+        self._staging.flush()
+
     def finish(self) -> None:
+        """After the last row."""
         self._staging.flush()
         if self.run.mode == Import.Mode.ADD:
             lines_join(self.run)

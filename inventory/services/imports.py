@@ -40,7 +40,7 @@ OPEN: Final = (State.RECEIVED, State.CHECKED, State.FAILED)  # those that may be
 INLINE_BYTES: Final = 256 * 1024  # a file up to this size is checked within the call
 SAMPLED: Final = 1_000  # rows
 SHOWN_ERRORS: Final = 1_000
-BEAT_ROWS: Final = 20_000
+CHUNK: Final = 10_000  # rows of one transaction
 STALE: Final = timedelta(minutes=20)  # longer than any task may run
 Watch = Callable[[int, float], None]
 
@@ -226,14 +226,16 @@ def _read(by: Principal, run: Import, table: Table, file: IO[bytes], watch: Watc
         else ResourceFile(run, layout, columns, notes, by)
     )
     rejects, errors = Rejects(table), _Errors(run)
-    for record in table.records():
-        run.rows += 1
-        reason = _taken(taker, record, errors)
-        if reason:
-            rejects.add(record, reason)
-        if run.rows % BEAT_ROWS == 0:
-            _beat(run, file, watch)
-    taker.finish()
+    with taker:
+        for record in table.records():
+            run.rows += 1
+            reason = _taken(taker, record, errors)
+            if reason:
+                rejects.add(record, reason)
+            if run.rows % CHUNK == 0:
+                taker.flush()
+                _beat(run, file, watch)
+        taker.finish()
     notes.number = 0
     for note in table.notes:
         notes.add(note)
@@ -344,11 +346,11 @@ def _locked(run: Import, states: tuple[State, ...]) -> Import:
 
 
 def imports_sweep() -> None:
-    """Delete the lines of imports that were undone; a check that nobody works at any more has failed."""
+    """Delete the lines of imports that were undone or failed. A check that nobody works at has failed."""
     long_ago = timezone.now() - STALE
     Import.objects.filter(state=State.CHECKING, checked_at__lt=long_ago).update(
         state=State.FAILED, message="The check was interrupted; ask for the preview again."
     )
-    undone = Import.objects.filter(state=State.UNDONE, kind=COSTS, days__isnull=False)
-    for run in undone.select_related("tenant").distinct():
+    gone = Import.objects.filter(state__in=(State.UNDONE, State.FAILED), kind=COSTS, days__isnull=False)
+    for run in gone.select_related("tenant").distinct():
         staging_clear(run)

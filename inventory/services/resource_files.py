@@ -41,12 +41,19 @@ class ResourceFile:
         self.notes.number = number
         self._rows.append(self._row(cells))
         if len(self._rows) == CHUNK:
-            self._flush()
+            self.flush()
+
+    def __enter__(self) -> "ResourceFile":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
 
     def finish(self) -> None:
-        self._flush()
+        """After the last row."""
+        self.flush()
 
-    def _flush(self) -> None:
+    def flush(self) -> None:
         rows, self._rows = self._rows, []
         before = self.run.rows
         resources_write(by=self._by, run=self.run, rows=rows)
