@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from accounts.permissions import principal_of
 from builds.queries.dashboard import MOST, RECENT, dashboard_platform, dashboard_recent, dashboard_summary
+from builds.queries.kept import KEEP_SECONDS
 from builds.queries.metrics import LEAST_SAMPLES, MOST_ROWS, Slice, dashboard_metrics
 
 
@@ -106,7 +107,9 @@ class OpenCounts(serializers.Serializer[Any]):
 
 class MetricsResponse(serializers.Serializer[Any]):
     since = serializers.DateTimeField()
-    until = serializers.DateTimeField()
+    until = serializers.DateTimeField(
+        help_text=f"When it was counted: now, or up to {KEEP_SECONDS} s ago where that takes long."
+    )
     least_samples = serializers.IntegerField(help_text="A figure of fewer is null.")
     states = StateTimes(many=True, help_text="Time in each state, over all builds.")
     dwell = DwellTimes(many=True, help_text=f"The same by what is built; the {MOST_ROWS} of most samples.")

@@ -1,6 +1,7 @@
 """Answers that are kept until the tenant's next deed."""
 
 import hashlib
+import time
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -12,22 +13,29 @@ from accounts.models import ActivityCounter, Tenant
 from accounts.redis_link import breaker
 
 KEEP_SECONDS: Final = 60
+ANY: Final = -1
 
 
-def kept(*, tenant: Tenant, name: str, make: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def kept(
+    *, tenant: Tenant, name: str, make: Callable[[], dict[str, Any]], slow_seconds: float | None = None
+) -> dict[str, Any]:
     """What `make` answered since the tenant's last deed, or what it answers now.
 
     Every change of a build is a deed and moves the counter in its own transaction, so what was kept before
-    it is not found again, wherever it was made and whether Redis was there then or not.
+    it counts no more, wherever it was made and whether Redis was there then or not. What took longer than
+    `slow_seconds` to make is kept for KEEP_SECONDS through all deeds: a busy tenant has one a moment.
     """
-    counter = ActivityCounter.objects.filter(tenant=tenant).values_list("last_seq", flat=True).first()
+    counter = ActivityCounter.objects.filter(tenant=tenant).values_list("last_seq", flat=True).first() or 0
     told = hashlib.sha256(name.encode()).hexdigest()  # a name may hold what a key may not
-    key = f"builds:{tenant.pk}:{counter or 0}:{told}"
-    found: dict[str, Any] | None = _ask(lambda: cache.get(key))
-    if found is None:
-        found = make()
-        _ask(lambda: cache.set(key, found, KEEP_SECONDS))
-    return found
+    key = f"builds:{tenant.pk}:{told}"
+    found: tuple[int, dict[str, Any]] | None = _ask(lambda: cache.get(key))
+    if found is not None and found[0] in (counter, ANY):
+        return found[1]
+    started = time.monotonic()
+    answer = make()
+    is_slow = slow_seconds is not None and time.monotonic() - started > slow_seconds
+    _ask(lambda: cache.set(key, (ANY if is_slow else counter, answer), KEEP_SECONDS))
+    return answer
 
 
 def _ask(cached: Callable[[], Any]) -> Any:

@@ -29,6 +29,7 @@ from builds.timing import HEARTBEAT_STALE
 
 LEAST_SAMPLES: Final = 5
 MOST_ROWS: Final = 1000
+SLOW_SECONDS: Final = 1.0
 MADE_OF: Final = ("platform", "os_version", "image_type")
 LATE_REPORT: Final = "late report"
 
@@ -49,7 +50,12 @@ class Slice:
 
 def dashboard_metrics(tenant: Tenant, asked: Slice) -> dict[str, Any]:
     """Figures of the slice; each says of how many samples it is, and under LEAST_SAMPLES nothing else."""
-    return kept(tenant=tenant, name=f"metrics:{asked}", make=lambda: _metrics(tenant, asked, timezone.now()))
+    return kept(
+        tenant=tenant,
+        name=f"metrics:{asked}",
+        make=lambda: _metrics(tenant, asked, timezone.now()),
+        slow_seconds=SLOW_SECONDS,
+    )
 
 
 def _metrics(tenant: Tenant, asked: Slice, now: datetime) -> dict[str, Any]:

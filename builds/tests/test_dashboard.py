@@ -93,6 +93,22 @@ def test_what_is_asked_again_is_not_counted_again(
         assert summary(api) == first
 
 
+def test_only_metrics_that_took_long_outlive_a_change(
+    acme: Tenant, api: APIClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_builds(days: int) -> int:
+        return int(api.get(f"/dashboard/metrics?days={days}").json()["open_now"]["builds"])
+
+    build = make_build(acme)
+    assert open_builds(30) == 1
+    monkeypatch.setattr("builds.queries.metrics.SLOW_SECONDS", 0)
+    assert open_builds(7) == 1
+    assert counts(api) == {"pending": 1}
+    build_cancel(by=SYSTEM, build=build)
+    assert (open_builds(30), open_builds(7)) == (0, 1)
+    assert counts(api) == {"cancelled": 1}
+
+
 def test_without_redis_the_answer_is_still_right(
     acme: Tenant, api: APIClient, settings: LazySettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
