@@ -73,7 +73,8 @@ class Times(serializers.Serializer[Any]):
 
 class StateTimes(Times):
     state_code = serializers.IntegerField()
-    failure_rate = serializers.FloatField(allow_null=True, help_text="Failed attempts among the n.")
+    attempts = serializers.IntegerField(help_text="Those too of which nobody knows how long they took.")
+    failure_rate = serializers.FloatField(allow_null=True, help_text="Failed ones among the attempts.")
 
 
 class DwellTimes(Times):

@@ -13,8 +13,9 @@ class BuildState(TenantOwned):
     """One report that was taken: a row of the history, which only grows.
 
     A row that entered a code has `entered_at`, and from when the build left that attempt `left_at` and the
-    `outcome`: completed, failed or cancelled. One such interval at most is open. The other rows, and those
-    that came too late to be `applied`, have none of the three.
+    `outcome`: completed, failed or cancelled. One such interval at most is open. An attempt that was over
+    when it was first told of has no `entered_at`. The other rows, and those that came too late to be
+    `applied`, have none of the three.
     """
 
     build = models.ForeignKey(Build, on_delete=models.CASCADE, related_name="states")

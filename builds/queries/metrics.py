@@ -76,23 +76,27 @@ def _metrics(tenant: Tenant, asked: Slice, now: datetime) -> dict[str, Any]:
     }
 
 
-def _intervals(tenant: Tenant, asked: Slice, since: datetime, until: datetime) -> QuerySet[BuildState]:
-    """The attempts that ended by themselves in the slice's time."""
+def _attempts(tenant: Tenant, asked: Slice, since: datetime, until: datetime) -> QuerySet[BuildState]:
+    """Those that ended by themselves in the slice's time; the ones that were timed have `entered_at`."""
     rows: QuerySet[BuildState] = BuildState.objects.for_tenant(tenant)
-    ended = rows.filter(left_at__gte=since, left_at__lt=until, entered_at__isnull=False)
+    ended = rows.filter(left_at__gte=since, left_at__lt=until)
     return ended.filter(outcome__in=(Status.COMPLETED, Status.FAILED), **asked.wanted("build__")).order_by()
 
 
 def _states(tenant: Tenant, asked: Slice, since: datetime, until: datetime) -> list[dict[str, Any]]:
-    rows = _intervals(tenant, asked, since, until).values("state_code")
+    rows = _attempts(tenant, asked, since, until).values("state_code")
     found = rows.annotate(
-        n=Count("*"), figures=Percentiles(_DWELL), failed=Count("pk", filter=Q(outcome=Status.FAILED))
+        n=Count("entered_at"),
+        figures=Percentiles(_DWELL),
+        attempts=Count("*"),
+        failed=Count("pk", filter=Q(outcome=Status.FAILED)),
     )
     return [
         {
             "state_code": row["state_code"],
             **_times(row["n"], row["figures"]),
-            "failure_rate": _share(row["failed"], row["n"])["value"],
+            "attempts": row["attempts"],
+            "failure_rate": _share(row["failed"], row["attempts"])["value"],
         }
         for row in found.order_by("state_code")
     ]
@@ -101,7 +105,8 @@ def _states(tenant: Tenant, asked: Slice, since: datetime, until: datetime) -> l
 def _dwell(tenant: Tenant, asked: Slice, since: datetime, until: datetime) -> list[dict[str, Any]]:
     """By state, platform, OS version and image type: those with the most samples, one more than MOST_ROWS."""
     slugs = {noun: F(f"build__{noun}__slug") for noun in MADE_OF}
-    rows: Any = _intervals(tenant, asked, since, until).values("state_code", **slugs)
+    timed = _attempts(tenant, asked, since, until).filter(entered_at__isnull=False)
+    rows: Any = timed.values("state_code", **slugs)
     found = rows.annotate(n=Count("*"), figures=Percentiles(_DWELL)).order_by("-n", "state_code", *MADE_OF)
     return [
         {

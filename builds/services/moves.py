@@ -117,8 +117,9 @@ def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now:
     if decision.revived:
         _revive(build, now)
     _close_interval(build, decision, now)
+    begins = decision.enters or decision.code != build.state_code
     _settle(build, decision, entry, now)
-    _append(by, build, decision, entry, now)
+    _append(by, build, decision, entry, now, begins=begins)
     build.save()
     _end_others(build, decision, now)
     after = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
@@ -166,7 +167,9 @@ def _close_interval(build: Build, decision: Decision, now: datetime) -> None:
     stays = decision.code == build.state_code
     ended = {Move.FAIL: Status.FAILED, Move.CANCEL: Status.CANCELLED}
     outcome = ended.get(decision.move, Status.COMPLETED) if stays else Status.COMPLETED
-    _intervals(build).filter(left_at=None).update(left_at=now, outcome=outcome)
+    closed = _intervals(build).filter(left_at=None).update(left_at=now, outcome=outcome)
+    if decision.move == Move.FAIL and stays and not closed:  # its milestone had been reported completed
+        _attempt(build).filter(outcome=Status.COMPLETED).update(outcome=Status.FAILED)
 
 
 def _end_others(build: Build, decision: Decision, now: datetime) -> None:
@@ -178,6 +181,12 @@ def _end_others(build: Build, decision: Decision, now: datetime) -> None:
         _failures(build).update(resolved_at=now, resolution="completed")
 
 
+def _attempt(build: Build) -> Any:
+    """The rows of the attempt that it is at."""
+    rows = BuildState.objects.for_tenant(build.tenant).filter(build=build, state_code=build.state_code)
+    return rows.filter(attempt=build.attempt)
+
+
 def _intervals(build: Build) -> Any:
     return BuildState.objects.for_tenant(build.tenant).filter(build=build, entered_at__isnull=False)
 
@@ -185,6 +194,7 @@ def _intervals(build: Build) -> Any:
 def _revive(build: Build, now: datetime) -> None:
     """It had not failed after all: its last interval and its resume go on."""
     _intervals(build).filter(left_at=build.ended_at, outcome=Status.FAILED).update(left_at=None, outcome="")
+    _attempt(build).filter(outcome=Status.FAILED).update(outcome=Status.COMPLETED)  # it was over before
     resumes = Resume.objects.for_tenant(build.tenant).filter(build=build, outcome=Resume.Outcome.FAILED)
     resumes.filter(ended_at=build.ended_at).update(outcome=Resume.Outcome.OPEN, ended_at=None)
     _failures(build).filter(error_code=HEARTBEAT_LOST).update(resolved_at=now, resolution="late report")
@@ -248,10 +258,11 @@ def _next_attempt(build: Build, code: int) -> int:
     return highest + 1
 
 
-def _append(by: Principal, build: Build, decision: Decision, entry: Entry, now: datetime) -> None:
-    """The row of the history; it opens an interval when the build entered a state that goes on."""
+def _append(
+    by: Principal, build: Build, decision: Decision, entry: Entry, now: datetime, *, begins: bool
+) -> None:
+    """The row of the history; it opens an interval when an attempt begins that goes on."""
     build.seq += 1
-    opens = decision.enters and not decision.step_done
     _row(
         by,
         build,
@@ -260,8 +271,17 @@ def _append(by: Principal, build: Build, decision: Decision, entry: Entry, now: 
         state_code=build.state_code,
         status=Status.COMPLETED if decision.step_done and decision.move != Move.UPDATE else build.status,
         run_id=build.run_id,
-        entered_at=now if opens else None,
+        **(_times(decision, now) if begins else {}),
     )
+
+
+def _times(decision: Decision, now: datetime) -> dict[str, Any]:
+    """Of an attempt that begins; how long one took that was over when it was first told of, nobody knows."""
+    if decision.move == Move.COMPLETE:
+        return {}
+    if decision.move == Move.FAIL or decision.step_done:
+        return {"left_at": now, "outcome": Status.FAILED if decision.move == Move.FAIL else Status.COMPLETED}
+    return {"entered_at": now}
 
 
 def _row(by: Principal, build: Build, entry: Entry, now: datetime, **columns: Any) -> None:

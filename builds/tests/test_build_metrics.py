@@ -8,7 +8,11 @@ import time_machine
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant
+from accounts.principals import SYSTEM
 from builds.models import Build, BuildFailure, BuildState, Resume
+from builds.rules import Report, Status
+from builds.services.moves import Entry
+from builds.services.reports import build_report
 from builds.tests.builders import make_build
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -78,13 +82,26 @@ def test_dwell_is_told_by_nearest_rank_and_what_is_built(acme: Tenant, rival: Te
     assert found["states"] == [
         {
             "state_code": 25, "n": 24, "p50_seconds": 80.0, "p90_seconds": 180.0, "p95_seconds": 190.0,
-            "failure_rate": 0.1667,
+            "attempts": 24, "failure_rate": 0.1667,
         },
-        {"state_code": 50, "n": 1, **UNKNOWN, "failure_rate": None},
+        {"state_code": 50, "n": 1, **UNKNOWN, "attempts": 1, "failure_rate": None},
     ]  # fmt: skip
     assert [row["n"] for row in ask(api, "?platform=azure")["dwell"]] == [20]
     assert ask(api, "?days=365")["states"][0]["n"] == 25
     assert ask(api, "?image_type=hana")["states"] == []
+
+
+def test_a_failure_counts_against_its_state_however_it_was_told(acme: Tenant, api: APIClient) -> None:
+    entered, done, failed = (Report(25, status) for status in (None, Status.COMPLETED, Status.FAILED))
+    stories = ([entered, done, failed], [failed], [done], [done, failed], [entered, Report(50)])
+    with time_machine.travel(NOW - HOUR, tick=False):
+        for n, reports in enumerate(stories):
+            build = make_build(acme, f"b-{n}")
+            for told in reports:
+                build_report(by=SYSTEM, build=build, report=told, entry=Entry())
+    (state,) = (row for row in ask(api)["states"] if row["state_code"] == 25)
+    assert (state["attempts"], state["failure_rate"]) == (5, 0.6)
+    assert state["n"] == 2  # of the others nobody knows how long they took
 
 
 def test_rates_and_times_of_builds(acme: Tenant, api: APIClient) -> None:

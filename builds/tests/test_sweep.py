@@ -90,6 +90,22 @@ def test_a_heartbeat_revives_too_and_the_resume_goes_on(
     assert (Build.objects.get().status, Build.objects.get().attempt) == ("in_progress", 2)
 
 
+def test_a_completed_milestone_fails_with_its_run_and_holds_again_when_that_revives(
+    api: Any, build: str, report: Report, clock: Any
+) -> None:
+    report(25)
+    report(25, status="completed")
+    beat(api, build)
+    for _ in range(2):
+        clock.shift(900)
+        sweep()
+        attempt = BuildState.objects.get(state_code=25, entered_at__isnull=False)
+        assert (attempt.left_at, attempt.outcome) == (NOON, "failed")
+        beat(api, build)
+        attempt.refresh_from_db()
+        assert (attempt.left_at, attempt.outcome) == (NOON, "completed")
+
+
 def test_after_a_resume_the_lost_run_is_superseded(api: Any, build: str, report: Report, clock: Any) -> None:
     beat(api, build, run_id="one")
     report(25, run_id="one")
