@@ -43,6 +43,13 @@ ENDS: Final = {
     Move.CANCEL: Resume.Outcome.CANCELLED,
 }
 
+# What a move may change of a build; the rest, such as its metadata, is not written again.
+SETTLED: Final = (
+    "state_code", "status", "attempt", "step_done", "high_water_code", "message", "reason", "fault",
+    "retryable", "run_id", "seq", "entered_at", "occurred_at", "reported_at", "started_at", "ended_at",
+    "heartbeat_at", "progress", "cancel_requested_at", "overdue_told_at", "updated_at",
+)  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -120,7 +127,7 @@ def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now:
     begins = decision.enters or decision.code != build.state_code
     _settle(build, decision, entry, now)
     _append(by, build, decision, entry, now, begins=begins)
-    build.save()
+    build.save(update_fields=SETTLED)
     _end_others(build, decision, now)
     after = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
     changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
