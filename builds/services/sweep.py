@@ -1,8 +1,8 @@
 """What the clock does to builds that nobody reports on any more."""
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any, Final
+from datetime import datetime
+from typing import Final
 
 import structlog
 from django.db import transaction
@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from accounts.errors import AppError
 from accounts.principals import SYSTEM
-from builds.models import Build, StateCode
+from builds.models import Build
+from builds.queries.overdue import overdue
 from builds.rules import HEARTBEAT_LOST, OPEN, Decision, Fault, Move, Status
 from builds.services.builds import cancelled
 from builds.services.moves import apply, tell
@@ -36,7 +37,7 @@ def builds_sweep(*, now: datetime | None = None) -> dict[str, int]:
     return {
         "cancelled": _each(asked, _force_cancel, now),
         "lost": _each(lost, _fail, now),
-        "overdue": _each(_overdue(opened, now), _tell_overdue, now),
+        "overdue": _each(overdue(opened, now).filter(overdue_told_at=None), _tell_overdue, now),
     }
 
 
@@ -64,18 +65,6 @@ def _fail(build: Build, now: datetime) -> None:
 def _force_cancel(build: Build, now: datetime) -> None:
     decision = Decision(Move.CANCEL, build.state_code, Status.CANCELLED)
     cancelled(by=SYSTEM, build=build, decision=decision, reason="")
-
-
-def _overdue(opened: QuerySet[Build], now: datetime) -> QuerySet[Build]:
-    """Those over the budget of their state that nobody was told of yet."""
-    waiting = opened.filter(overdue_told_at=None)
-    budgets: dict[Any, timedelta] = {
-        (state.template_id, state.code): timedelta(minutes=state.budget_minutes)
-        for state in StateCode.objects.filter(template__in=waiting.values("template"))
-    }
-    rows = waiting.order_by("entered_at").values_list("pk", "template", "state_code", "entered_at")
-    late = [pk for pk, template, code, at in rows.iterator() if now - at > budgets[template, code]]
-    return waiting.filter(pk__in=late[:MOST_AT_ONCE])
 
 
 def _tell_overdue(build: Build, now: datetime) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.utils import timezone
 
-from accounts.models import ActivityEntry
+from accounts.models import ActivityEntry, Tenant
 from builds.models import Build, BuildFailure, BuildState, Resume
 from builds.services.sweep import builds_sweep
 from builds.tasks import sweep
+from builds.tests.builders import make_build
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
@@ -134,6 +136,20 @@ def test_a_build_without_heartbeats_is_overdue_by_its_budget_once(
     assert builds_sweep() == NOTHING
     report(30)
     clock.shift(20 * 60 + 1)
+    assert builds_sweep() == {**NOTHING, "overdue": 1}
+
+
+def test_a_build_that_goes_on_before_its_turn_is_not_told_of(
+    acme: Tenant, clock: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in "ab":
+        make_build(acme, name, state_code=25, status="in_progress")
+    clock.shift(40 * 60 + 1)
+
+    def told(build: Build, **_: Any) -> None:
+        Build.objects.exclude(pk=build.pk).update(state_code=30, entered_at=timezone.now())
+
+    monkeypatch.setattr("builds.services.sweep.tell", told)
     assert builds_sweep() == {**NOTHING, "overdue": 1}
 
 
