@@ -1,5 +1,6 @@
 """Platforms, OS versions and image types: shared by the platform's operator, or a tenant's own."""
 
+from contextlib import suppress
 from typing import Any, Self
 from uuid import UUID
 
@@ -26,10 +27,9 @@ class CatalogueQuerySet(models.QuerySet[Any]):
 
     def named(self, name: str) -> Any:
         """The row of this slug or UUID, or None; a tenant's own goes before a shared one."""
-        try:
-            called = Q(pk=UUID(name))
-        except ValueError:
-            called = Q(slug=name)
+        called = Q(slug=name)
+        with suppress(ValueError):  # a slug may look like a UUID too
+            called |= Q(pk=UUID(name))
         return self.filter(called).order_by(F("tenant").desc(nulls_last=True)).first()
 
 

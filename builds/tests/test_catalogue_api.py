@@ -47,6 +47,13 @@ def test_a_tenant_adds_retires_and_brings_back_its_own(client_for: Any, key: Any
     assert api.post("/builds", {**MADE_OF, "platform": "our-cloud", "build_id": "c"}).status_code == 201
 
 
+def test_a_slug_that_looks_like_an_id_is_found(api: Any) -> None:
+    slug = "0" * 31 + "1"
+    assert api.post("/platforms", {**CLOUD, "slug": slug}).status_code == 201
+    assert api.get(f"/platforms/{slug}").json()["slug"] == slug
+    assert api.post("/builds", {**MADE_OF, "platform": slug, "build_id": "b"}).status_code == 201
+
+
 def test_the_platform_writes_the_shared_rows(client_for: Any, staff: User, acme: Tenant) -> None:
     api = client_for(staff, x_tenant_id="acme")
     answer = api.post("/os_versions", {"name": "Debian", "version": "12", "shared": True})
