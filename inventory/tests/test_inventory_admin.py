@@ -4,9 +4,11 @@ import pytest
 
 from accounts.models import AuditEntry, Tenant, User
 from accounts.principals import SYSTEM
-from inventory.models import CloudAccount
+from inventory.models import CloudAccount, Import
 from inventory.services.bulk import Sent, costs_bulk, resources_bulk
+from inventory.tests.files import applied, csv_bytes
 from inventory.tests.rows import cost, resource
+from inventory.tests.test_importing_costs import on
 from tests.browser import browser
 
 READ = ("resource", "resourcechange", "charge", "costday", "costline", "import")
@@ -42,3 +44,15 @@ def test_an_account_is_written_by_the_services(staff: User, acme: Tenant) -> Non
     assert list(CloudAccount.objects.values_list("provider", flat=True)) == ["aws"]
     actions = AuditEntry.objects.filter(action__startswith="cloud_account").order_by("id")
     assert [entry.action.partition(".")[2] for entry in actions] == ["created", "updated", "deleted"]
+
+
+def test_files_are_undone_there_and_calls_are_not(staff: User, acme: Tenant) -> None:
+    run = applied(acme, csv_bytes([on(10, "1")]))
+    call = Import.objects.filter(origin="api").first()
+    assert call is not None
+    for chosen, state in ((call, "applied"), (run, "undone")):
+        body = {"action": "undo", "_selected_action": [str(chosen.pk)], "confirmed": "yes"}
+        browser(staff).post("/admin/inventory/import/", body)
+        assert Import.objects.get(pk=chosen.pk).state == state
+    entry = AuditEntry.objects.get(action="costs.undone")
+    assert (entry.actor, entry.tenant) == (f"user:{staff.email}", acme)
