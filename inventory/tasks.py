@@ -6,6 +6,7 @@ from celery import shared_task
 
 from accounts.principals import SYSTEM
 from inventory.models import Import
+from inventory.services.budgets import budgets_evaluate
 from inventory.services.imports import import_check_claimed, imports_sweep
 
 
@@ -25,3 +26,9 @@ def check_import(import_id: str) -> None:
 def sweep_imports() -> None:
     """Clear away what nobody can see any more, and tell of checks whose worker died."""
     imports_sweep()
+
+
+@shared_task(name="inventory.evaluate_budgets")
+def evaluate_budgets() -> None:
+    """Tell of the budgets' thresholds that are crossed."""
+    budgets_evaluate()

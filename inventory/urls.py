@@ -3,6 +3,8 @@ from rest_framework.routers import SimpleRouter
 
 from inventory.api.accounts import CloudAccountViewSet
 from inventory.api.analytics import CostAnalyticsView
+from inventory.api.anomalies import AnomalyFeedbackView, CostAnomaliesView
+from inventory.api.budgets import BudgetViewSet
 from inventory.api.bulk import CostBulkView, ResourceBulkView
 from inventory.api.costs import CostLineViewSet, CostSummaryView
 from inventory.api.exports import CostExportView, ResourceExportView
@@ -11,6 +13,7 @@ from inventory.api.imports import ImportViewSet
 from inventory.api.profiles import MappingProfileViewSet
 from inventory.api.rates import ExchangeRateViewSet
 from inventory.api.resources import ResourceViewSet
+from inventory.api.views import SavedViewViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
 router.register("cloud-accounts", CloudAccountViewSet, basename="cloud-account")
@@ -18,6 +21,8 @@ router.register("resources", ResourceViewSet, basename="resource")
 router.register("imports", ImportViewSet, basename="import")
 router.register("mapping-profiles", MappingProfileViewSet, basename="mapping-profile")
 router.register("costs", CostLineViewSet, basename="cost")
+router.register("budgets", BudgetViewSet, basename="budget")
+router.register("saved-views", SavedViewViewSet, basename="saved-view")
 router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
 
 urlpatterns = [
@@ -27,6 +32,8 @@ urlpatterns = [
     path("resources/export", ResourceExportView.as_view(), name="resource-export"),
     path("costs/export", CostExportView.as_view(), name="cost-export"),
     path("costs/forecast", CostForecastView.as_view(), name="cost-forecast"),
+    path("costs/anomalies", CostAnomaliesView.as_view(), name="cost-anomalies"),
+    path("costs/anomalies/feedback", AnomalyFeedbackView.as_view(), name="anomaly-feedback"),
     path("costs/analytics", CostAnalyticsView.as_view(), name="cost-analytics"),
     *router.urls,
 ]

@@ -31,7 +31,17 @@ from builds.models import (
 from builds.tests.builders import make_build
 from gcore.models import ReportJob
 from gcore.services.accounts import account_default
-from inventory.models import CloudAccount, CostLine, ExchangeRate, Import, MappingProfile, Resource
+from inventory.models import (
+    AnomalyFeedback,
+    Budget,
+    CloudAccount,
+    CostLine,
+    ExchangeRate,
+    Import,
+    MappingProfile,
+    Resource,
+    SavedView,
+)
 from inventory.services.bulk import Sent, costs_bulk, resources_bulk
 from inventory.services.imports import import_receive
 from inventory.services.profiles import profile_create
@@ -115,6 +125,8 @@ def secrets(db: None) -> dict[str, str]:
         by=by, tenant=tenant, kind="costs", file=io.BytesIO(MARK.encode()), name=f"{MARK}-file"
     )
     profile = profile_create(by=by, tenant=tenant, name=f"{MARK}-profile", kind="costs", columns={})
+    budget = Budget.objects.create(tenant=tenant, name=f"{MARK}-budget", amount=1, currency="USD")
+    view = SavedView.objects.create(tenant=tenant, name=f"{MARK}-view", kind="costs", actor=MARK)
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     report = ReportJob.objects.create(
@@ -159,6 +171,8 @@ def secrets(db: None) -> dict[str, str]:
         "/mapping-profiles/{id}": str(profile.pk),
         "/cloud-accounts/{id}": str(CloudAccount.objects.get(account_id=MARK).pk),
         "/exchange-rates/{id}": str(rate.pk),
+        "/budgets/{id}": str(budget.pk),
+        "/saved-views/{id}": str(view.pk),
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
     }
@@ -191,6 +205,9 @@ def state() -> list[Any]:
         list(Import.objects.for_tenant(acme.get()).order_by("pk").values()),
         list(MappingProfile.objects.for_tenant(acme.get()).values()),
         list(ExchangeRate.objects.for_tenant(acme.get()).values()),
+        list(Budget.objects.for_tenant(acme.get()).values()),
+        list(SavedView.objects.for_tenant(acme.get()).values()),
+        list(AnomalyFeedback.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
         list(DeadLetter.objects.for_tenant(acme.get()).values()),

@@ -46,6 +46,9 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "PREPROCESSING_HOOKS": ["config.schema.keep_canonical_paths"],
     "ENUM_NAME_OVERRIDES": {
+        "AnomalyStatusEnum": "inventory.models.AnomalyFeedback.Status",
+        "BudgetPeriodEnum": "inventory.models.Budget.Period",
+        "PeriodEnum": ["hour", "day", "week", "month"],
         "ImportKindEnum": "inventory.models.Import.Kind",
         "ImportStateEnum": "inventory.models.Import.State",
         "ReportJobStatusEnum": "gcore.models.ReportJob.State",

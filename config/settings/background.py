@@ -80,6 +80,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "gcore-plan-imports": {"task": "gcore.plan_imports", "schedule": 600.0, "options": {"expires": 600}},
     "gcore-sweep-imports": {"task": "gcore.sweep_imports", "schedule": 20.0, "options": {"expires": 20}},
     "gcore-reconcile": {"task": "gcore.reconcile", "schedule": 3600.0, "options": {"expires": 3600}},
+    "inventory-evaluate-budgets": {
+        "task": "inventory.evaluate_budgets",
+        "schedule": 900.0,
+        "options": {"expires": 900},
+    },
     "inventory-sweep-imports": {
         "task": "inventory.sweep_imports",
         "schedule": 600.0,

@@ -1,5 +1,5 @@
 """The back office of resources and costs."""
 
-from inventory.admin import accounts, costs, imports, rates, resources
+from inventory.admin import accounts, anomalies, budgets, costs, imports, rates, resources, views
 
-__all__ = ["accounts", "costs", "imports", "rates", "resources"]
+__all__ = ["accounts", "anomalies", "budgets", "costs", "imports", "rates", "resources", "views"]

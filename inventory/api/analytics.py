@@ -16,9 +16,11 @@ from inventory.api.exports import file_answer
 from inventory.api.fields import currency_field
 from inventory.api.lines import Asked, CostLinesQuery, asked_lines
 from inventory.exports import analytics_table
+from inventory.models import SavedView
 from inventory.queries.analytics import Analytics, Part, cost_analytics, savings_of
 from inventory.queries.dimensions import UNALLOCATED, Dimension, read_dimensions
 from inventory.queries.sums import COSTS as KINDS
+from inventory.queries.views import saved_view
 
 GROUP_HELP = (
     "Any number of these, parted by commas: month, day, provider, account, service, region, resource,"
@@ -133,7 +135,10 @@ class CostAnalyticsView(APIView):
         """
         asked = asked_lines(request, CostAnalyticsQuery)
         query = asked.query
-        dimensions = read_dimensions(request.query_params.getlist("group_by"))
+        names = request.query_params.getlist("group_by")
+        if "view" in query and not names:
+            names = [saved_view(asked.tenant, SavedView.Kind.COSTS, query["view"]).group_by]
+        dimensions = read_dimensions(names)
         found = cost_analytics(
             tenant=asked.tenant,
             lines=asked.lines,

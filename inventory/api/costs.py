@@ -15,11 +15,12 @@ from rest_framework.views import APIView
 from accounts.api.base import TenantViewSet
 from accounts.api.fields import Exact
 from accounts.permissions import principal_of
-from inventory.api.fields import FILTER_HELP, tags_field
+from inventory.api.fields import FILTER_HELP, VIEW_HELP, tags_field
 from inventory.filters import COSTS, filter_q, read_filter
-from inventory.models import Charge, CostLine
+from inventory.models import Charge, CostLine, SavedView
 from inventory.queries.costs import Summary, cost_summary
 from inventory.queries.dimensions import UNALLOCATED
+from inventory.queries.views import saved_view
 from inventory.rows import CHARGE_FIELDS
 
 CHARGED = tuple(name for name in CHARGE_FIELDS if name not in {"tags", "other"})
@@ -64,6 +65,8 @@ class CostLineResponse(serializers.ModelSerializer[CostLine]):
 
 
 class CostLineFilter(django_filters.FilterSet):
+    request: Request
+
     start = django_filters.DateFilter("cost_day__day", "gte", help_text="The first day.")
     end = django_filters.DateFilter("cost_day__day", "lt", help_text="The day after the last.")
     provider = django_filters.CharFilter("charge__provider", max_length=32)
@@ -72,6 +75,7 @@ class CostLineFilter(django_filters.FilterSet):
     currency = django_filters.CharFilter(max_length=3)
     import_id = django_filters.UUIDFilter("cost_day__source_import_id")
     filter = django_filters.CharFilter(max_length=2000, method="by_filter", help_text=FILTER_HELP)
+    view = django_filters.CharFilter(max_length=255, method="by_view", help_text=VIEW_HELP)
 
     class Meta:
         model = CostLine
@@ -79,6 +83,10 @@ class CostLineFilter(django_filters.FilterSet):
 
     def by_filter(self, rows: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
         return rows.filter(filter_q(read_filter(value, COSTS), COSTS))
+
+    def by_view(self, rows: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
+        view = saved_view(principal_of(self.request).home, SavedView.Kind.COSTS, value)
+        return self.by_filter(rows, name, view.filter)
 
 
 @extend_schema_view(

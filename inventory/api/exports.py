@@ -13,7 +13,7 @@ from accounts import tables
 from accounts.permissions import principal_of
 from accounts.streams import Parts, streamed
 from inventory import focus_export
-from inventory.api.fields import FILTER_HELP, currency_field
+from inventory.api.fields import FILTER_HELP, VIEW_HELP, currency_field
 from inventory.api.lines import CostLinesQuery, asked_lines
 from inventory.api.resources import ResourceFilter
 from inventory.exports import Table, lines_table, resources_table
@@ -49,6 +49,7 @@ class ResourceExportQuery(serializers.Serializer[Any]):
     resource_type = serializers.CharField(max_length=255, required=False)
     cloud_account_id = serializers.UUIDField(required=False)
     filter = serializers.CharField(max_length=2000, required=False, help_text=FILTER_HELP)
+    view = serializers.CharField(max_length=255, required=False, help_text=VIEW_HELP)
     format = serializers.ChoiceField(list(tables.FORMATS), default="csv")
 
 
@@ -82,7 +83,7 @@ class ResourceExportView(APIView):
         asked = ResourceExportQuery(data=request.query_params)
         asked.is_valid(raise_exception=True)
         mine = Resource.objects.for_tenant(principal_of(request).home)
-        found = ResourceFilter(request.query_params, queryset=mine).qs
+        found = ResourceFilter(request.query_params, queryset=mine, request=request).qs
         return file_answer(request, resources_table(found), asked.validated_data["format"], "resources")
 
 

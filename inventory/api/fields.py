@@ -8,6 +8,7 @@ FILTER_HELP: Final = (
     "Such as `provider = aws and tag:env = prod`: `=`, `!=`, `<`, `<=`, `>`, `>=`, `^=` (starts with), `~`"
     " (contains), `in (a, b)`, `exists x` (not empty), joined by `and`, `or`, `not` and parentheses."
 )
+VIEW_HELP: Final = "A saved view, by id or name: its filter holds beside all else."
 
 
 def tags_field(**kwargs: Any) -> Any:

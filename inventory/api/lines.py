@@ -9,7 +9,7 @@ from rest_framework.request import Request
 from accounts.models import Tenant
 from accounts.permissions import principal_of
 from inventory.api.costs import CostLineFilter
-from inventory.api.fields import FILTER_HELP, currency_field
+from inventory.api.fields import FILTER_HELP, VIEW_HELP, currency_field
 from inventory.models import CostLine
 from inventory.queries.costs import lines_between
 from inventory.queries.spans import Span, span_of
@@ -27,6 +27,7 @@ class CostLinesQuery(serializers.Serializer[Any]):
     currency = currency_field(required=False, help_text="Of the lines.")
     import_id = serializers.UUIDField(required=False)
     filter = serializers.CharField(max_length=2000, required=False, help_text=FILTER_HELP)
+    view = serializers.CharField(max_length=255, required=False, help_text=VIEW_HELP)
 
 
 class Asked(NamedTuple):
@@ -45,5 +46,5 @@ def asked_lines(request: Request, serializer: type[CostLinesQuery]) -> Asked:
     span = Span(query["start"], query["end"])
     if span == (None, None):
         span = span_of(tenant, query["period"])
-    lines = CostLineFilter(request.query_params, queryset=lines_between(tenant, span)).qs
+    lines = CostLineFilter(request.query_params, queryset=lines_between(tenant, span), request=request).qs
     return Asked(tenant, span, lines, query)

@@ -13,11 +13,13 @@ from rest_framework.response import Response
 
 from accounts.api.base import TenantViewSet
 from accounts.api.fields import Exact
+from accounts.permissions import principal_of
 from inventory.api.costs import CostLineResponse
-from inventory.api.fields import FILTER_HELP, tags_field
+from inventory.api.fields import FILTER_HELP, VIEW_HELP, tags_field
 from inventory.filters import RESOURCES, filter_q, read_filter
-from inventory.models import Resource, ResourceChange
+from inventory.models import Resource, ResourceChange, SavedView
 from inventory.queries.costs import resource_lines
+from inventory.queries.views import saved_view
 
 
 class ResourceResponse(serializers.ModelSerializer[Resource]):
@@ -53,12 +55,15 @@ class ResourceChangeResponse(serializers.ModelSerializer[ResourceChange]):
 
 
 class ResourceFilter(django_filters.FilterSet):
+    request: Request
+
     provider = django_filters.CharFilter(max_length=32)
     region = django_filters.CharFilter(max_length=255)
     state = django_filters.CharFilter(max_length=63)
     resource_type = django_filters.CharFilter(max_length=255)
     cloud_account_id = django_filters.UUIDFilter()
     filter = django_filters.CharFilter(max_length=2000, method="by_filter", help_text=FILTER_HELP)
+    view = django_filters.CharFilter(max_length=255, method="by_view", help_text=VIEW_HELP)
 
     class Meta:
         model = Resource
@@ -66,6 +71,10 @@ class ResourceFilter(django_filters.FilterSet):
 
     def by_filter(self, rows: QuerySet[Resource], name: str, value: str) -> QuerySet[Resource]:
         return rows.filter(filter_q(read_filter(value, RESOURCES), RESOURCES))
+
+    def by_view(self, rows: QuerySet[Resource], name: str, value: str) -> QuerySet[Resource]:
+        view = saved_view(principal_of(self.request).home, SavedView.Kind.RESOURCES, value)
+        return self.by_filter(rows, name, view.filter)
 
 
 @extend_schema_view(

@@ -1,12 +1,19 @@
 """What a tenant runs in its clouds, and what that costs."""
 
 from inventory.models.accounts import CloudAccount
+from inventory.models.anomalies import AnomalyFeedback, AnomalyThresholds
+from inventory.models.budgets import Budget, BudgetNotice
 from inventory.models.costs import Charge, CostDay, CostLine
 from inventory.models.imports import Import, MappingProfile
 from inventory.models.rates import ExchangeRate
 from inventory.models.resources import Resource, ResourceChange
+from inventory.models.views import SavedView
 
 __all__ = [
+    "AnomalyFeedback",
+    "AnomalyThresholds",
+    "Budget",
+    "BudgetNotice",
     "Charge",
     "CloudAccount",
     "CostDay",
@@ -16,4 +23,5 @@ __all__ = [
     "MappingProfile",
     "Resource",
     "ResourceChange",
+    "SavedView",
 ]
