@@ -29,7 +29,7 @@ from builds.api.documents import (
     StateReportRequest,
     StateResponse,
 )
-from builds.api.lists import SkipPagination
+from builds.api.lists import MomentFilter, SkipPagination
 from builds.models import Build, BuildFailure
 from builds.queries.builds import build_history, builds_listed, is_retryable_now
 from builds.rules import Report
@@ -50,8 +50,8 @@ class BuildFilter(django_filters.FilterSet):
     build_id = django_filters.CharFilter(max_length=255)
     status = django_filters.ChoiceFilter(choices=[(status, status) for status in STATUSES])
     state_code = django_filters.NumberFilter()
-    created_after = django_filters.IsoDateTimeFilter("created_at", "gte")
-    created_before = django_filters.IsoDateTimeFilter("created_at", "lt")
+    created_after = MomentFilter("created_at", "gte")
+    created_before = MomentFilter("created_at", "lt")
 
     class Meta:
         model = Build

@@ -1,7 +1,11 @@
-"""Pages as the older build service had them: `skip` and `limit`."""
+"""Lists: pages as the older build service had them, `skip` and `limit`; moments to filter by."""
 
+from datetime import UTC, datetime
 from typing import Any
 
+import django_filters
+from django.core.exceptions import ValidationError
+from django_filters.fields import IsoDateTimeField
 from rest_framework.pagination import LimitOffsetPagination
 from rest_framework.response import Response
 
@@ -21,3 +25,16 @@ class SkipPagination(LimitOffsetPagination):
             "required": ["items", "total", "skip", "limit"],
             "properties": {"items": schema, "total": integer, "skip": integer, "limit": integer},
         }
+
+
+class MomentField(IsoDateTimeField):
+    def clean(self, value: Any) -> datetime | None:
+        moment: datetime | None = super().clean(value)
+        try:
+            return moment and moment.astimezone(UTC)
+        except OverflowError as error:  # the calendar's first and last hours have no UTC everywhere
+            raise ValidationError("Datetime value out of range.") from error
+
+
+class MomentFilter(django_filters.IsoDateTimeFilter):
+    field_class = MomentField

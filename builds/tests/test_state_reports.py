@@ -191,6 +191,18 @@ def test_reading_costs_the_same_for_one_and_for_many(api: Any, django_assert_max
     assert api.get("/builds?platform=azure&status=pending&build_id=b3").json()["total"] == 1
 
 
+def test_builds_of_a_time(api: Any, build: str) -> None:
+    """A plus sign is a space in a query, unless it is written as %2B."""
+    for query, expected in (
+        ("created_after=2020-01-01T00:00:00Z", 1),
+        ("created_before=2020-01-01T00:00:00%2B02:00", 0),
+    ):
+        assert api.get(f"/builds?{query}").json()["total"] == expected, query
+    for query in ("created_after=0001-01-01T00:00:00%2B14:00", "created_before=9999-12-31T23:59:59-14:00"):
+        answer = api.get(f"/builds?{query}")
+        assert (answer.status_code, answer.json()["error"]) == (400, "validation_error"), query
+
+
 def test_a_stranger_finds_no_build(
     client_for: Callable[..., APIClient], stranger_key: str, build: str, acme: Tenant
 ) -> None:
