@@ -28,6 +28,7 @@ from builds.services.builds import build_cancel
 from builds.services.resumes import build_resume
 
 FORMATS = ("json", "yaml", "env")
+VARIABLE = "BUILD_VAR_"
 
 
 class ControlViewSet(TenantViewSet[Build]):
@@ -94,7 +95,7 @@ class ControlViewSet(TenantViewSet[Build]):
     )
     def resume_context(self, request: Request, pk: UUID) -> Response | HttpResponse:
         """What a run needs to take the build up, also as YAML, or as lines that a shell can source (`env`).
-        Secret variables are masked, and left out of those lines."""
+        There a variable REGION is BUILD_VAR_REGION; secret ones are masked, and left out of those lines."""
         wanted = request.query_params.get("format", "json")
         if wanted not in FORMATS:
             raise ValidationError({"format": [f"Give one of: {', '.join(FORMATS)}."]})
@@ -108,9 +109,11 @@ class ControlViewSet(TenantViewSet[Build]):
 
 
 def env_lines(context: dict[str, Any]) -> str:
-    """Assignments for a POSIX shell; the build's own come last, so that no variable stands for them."""
+    """Assignments for a POSIX shell. Under a prefix of their own the build's variables steer nothing there: not
+    PATH, and not whom the pipeline's stronger key is shown.
+    """
     secret = set(context["secret_variables"])
-    values = {key: value for key, value in context["variables"].items() if key not in secret}
+    values = {f"{VARIABLE}{key}": value for key, value in context["variables"].items() if key not in secret}
     artifact = context["artifact"] or {}
     own = {
         "BUILD_UUID": context["id"],
@@ -124,4 +127,6 @@ def env_lines(context: dict[str, Any]) -> str:
         "RESUME_ARTIFACT_CHECKSUM": artifact.get("checksum", ""),
     }
     lines = [f"{key}={shlex.quote(str(value))}" for key, value in {**values, **own}.items()]
-    return "\n".join([*(f"# {key} is secret: set it yourself" for key in sorted(secret)), *lines, ""])
+    return "\n".join(
+        [*(f"# {VARIABLE}{key} is secret: set it yourself" for key in sorted(secret)), *lines, ""]
+    )

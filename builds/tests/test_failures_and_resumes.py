@@ -189,11 +189,17 @@ def test_the_resume_context_in_three_forms(api: Any, build: str, report: Report)
     assert yaml.safe_load(api.get(f"{build}/resume-context?format=yaml").content) == context
     lines = api.get(f"{build}/resume-context?format=env").content.decode()
     assert "hush" not in lines
-    script = (
-        lines + 'printf "%s|" "$REGION" "$BUILD_ID" "$RESUME_FROM_STATE" "$RESUME_ARTIFACT_PATH" "$TOKEN"'
+    names = (
+        "BUILD_VAR_REGION",
+        "BUILD_ID",
+        "RESUME_FROM_STATE",
+        "RESUME_ARTIFACT_PATH",
+        "BUILD_VAR_TOKEN",
+        "REGION",
     )
+    script = lines + 'printf "%s|" ' + " ".join(f'"${name}"' for name in names)
     said = subprocess.run(["sh", "-c", script], capture_output=True, text=True, check=True, env={}).stdout
-    assert said == "eu central's|build-1|60|s3://b/disk||"
+    assert said == "eu central's|build-1|60|s3://b/disk|||"
     assert api.get(f"{build}/resume-context?format=xml").status_code == 400
 
 
