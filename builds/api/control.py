@@ -109,8 +109,8 @@ class ControlViewSet(TenantViewSet[Build]):
 
 
 def env_lines(context: dict[str, Any]) -> str:
-    """Assignments for a POSIX shell. Under a prefix of their own the build's variables steer nothing there: not
-    PATH, and not whom the pipeline's stronger key is shown.
+    """Assignments for a POSIX shell. Under a prefix of their own the variables steer nothing there: not PATH,
+    and not whom the pipeline's stronger key is shown.
     """
     secret = set(context["secret_variables"])
     values = {f"{VARIABLE}{key}": value for key, value in context["variables"].items() if key not in secret}
