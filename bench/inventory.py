@@ -2,7 +2,7 @@
 
 Starts PostgreSQL (fsync on) of its own, makes thirteen months of a FOCUS bill from a seed and imports it with
 `manage.py import_costs`: received, checked, compared with what is there, confirmed. Then a corrected month is
-imported over it. Everything shares this machine's processors.
+imported over it, and costs are added up (bench.costs). Everything shares this machine's processors.
 """
 
 import argparse
@@ -54,6 +54,7 @@ def imports(stack: Stack, folder: Path, rows: int) -> None:
         size = file.stat().st_size / 1e6
         print(f"{name}: {count:,} rows, {size:,.0f} MB", flush=True)
         print(verdict(count, imported(stack, file)), flush=True)
+    subprocess.run([sys.executable, "-m", "bench.costs", TENANT], cwd=ROOT, env=stack.env, check=True)
 
 
 def imported(stack: Stack, file: Path) -> Run:
