@@ -114,5 +114,5 @@ class ImportCommand(PlainCommand):
         for warning in run.warnings:
             self.stderr.write(f"{warning['message']} ({warning['count']})")
         self.stdout.write(", ".join(f"{name}: {count}" for name, count in counts.items()))
-        self.stdout.write(" ".join(f"{total} {currency}" for currency, total in totals.items()))
-        self.stdout.write(outcome)
+        sums = [f"{total} {currency}" for currency, total in totals.items()]
+        self.stdout.write("\n".join([*sums, outcome]))
