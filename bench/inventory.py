@@ -53,7 +53,9 @@ def imports(stack: Stack, folder: Path, rows: int) -> None:
         count = sum(1 for _ in file.open("rb")) - 1
         size = file.stat().st_size / 1e6
         print(f"{name}: {count:,} rows, {size:,.0f} MB", flush=True)
-        print(verdict(count, imported(stack, file)), flush=True)
+        run = imported(stack, file)
+        told = verdict(count, run) if file is bill else f"compared and replaced in {run.seconds:,.1f} s"
+        print(told, flush=True)
     subprocess.run([sys.executable, "-m", "bench.costs", TENANT], cwd=ROOT, env=stack.env, check=True)
 
 
