@@ -11,7 +11,7 @@ from tests.browser import Page, browser
 from tests.builders import make_key, make_tenant, make_user
 from usage.models import UsageEvent
 
-PAGES = ["", "/keys", "/members", "/profile", "/tenants", "/events", "/set-aside", "/statements"]
+PAGES = ["", "/keys", "/members", "/profile", "/tenants", "/events", "/set-aside", "/statements", "/gcore"]
 FORMS_ONLY = {
     "sign-out",
     "key-revoke",
