@@ -4,7 +4,7 @@ A number is canonical text. The functions are registered on each new connection.
 """
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import Any, Final
@@ -22,15 +22,25 @@ _read = msgspec.json.Decoder(float_hook=exact_number).decode
 def register_functions(connection: BaseDatabaseWrapper, **_: Any) -> None:
     if connection.vendor != "sqlite":
         return
+    add_functions(connection, _FUNCTIONS, _AGGREGATES)
     sqlite: sqlite3.Connection = connection.connection
-    for name, function in _FUNCTIONS.items():
-        sqlite.create_function(name, -1, function, deterministic=True)
-    for name, aggregate in _AGGREGATES.items():
-        sqlite.create_aggregate(name, -1, aggregate)
     sqlite.create_collation(COLLATION, _compare)
     # Django counts on the 999 of old builds, and would cut one statement of many rows into hundreds.
     limit = sqlite.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
     connection.features.max_query_params = limit
+
+
+def add_functions(
+    connection: BaseDatabaseWrapper,
+    functions: Mapping[str, Callable[..., Any]],
+    aggregates: Mapping[str, type[Any]],
+) -> None:
+    """Functions and aggregates of any number of arguments, for this SQLite connection."""
+    sqlite: sqlite3.Connection = connection.connection
+    for name, function in functions.items():
+        sqlite.create_function(name, -1, function, deterministic=True)
+    for name, aggregate in aggregates.items():
+        sqlite.create_aggregate(name, -1, aggregate)
 
 
 @lru_cache(maxsize=16)

@@ -2,19 +2,18 @@
 
 import json
 import math
-import sqlite3
 from typing import Any, Final
 
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from accounts.sqlite import add_functions
 
 SHARES: Final = (0.5, 0.9, 0.95)
 
 
 def register_functions(connection: BaseDatabaseWrapper, **_: Any) -> None:
     if connection.vendor == "sqlite":
-        sqlite: sqlite3.Connection = connection.connection
-        for name, aggregate in _AGGREGATES.items():
-            sqlite.create_aggregate(name, 1, aggregate)
+        add_functions(connection, {}, {"sky_percentiles": _Percentiles})
 
 
 class _Percentiles:
@@ -31,6 +30,3 @@ class _Percentiles:
         ordered = sorted(self.found)
         ranks = [max(math.ceil(share * len(ordered)), 1) for share in SHARES]
         return json.dumps([ordered[rank - 1] for rank in ranks]) if ordered else None
-
-
-_AGGREGATES: Final[dict[str, type[Any]]] = {"sky_percentiles": _Percentiles}

@@ -1,7 +1,6 @@
 """What the sums over events ask of SQLite beyond accounts.sqlite: costs, tags, ranks, intervals of time."""
 
 import json
-import sqlite3
 from bisect import bisect_right
 from collections.abc import Callable
 from decimal import Decimal
@@ -11,18 +10,13 @@ from typing import Any, Final
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from accounts.exact import COMPARED, canonical, property_in
-from accounts.sqlite import document
+from accounts.sqlite import add_functions, document
 from usage.exact import cost_of, currency_of, nearest_rank
 
 
 def register_functions(connection: BaseDatabaseWrapper, **_: Any) -> None:
-    if connection.vendor != "sqlite":
-        return
-    sqlite: sqlite3.Connection = connection.connection
-    for name, function in _FUNCTIONS.items():
-        sqlite.create_function(name, -1, function, deterministic=True)
-    for name, aggregate in _AGGREGATES.items():
-        sqlite.create_aggregate(name, -1, aggregate)
+    if connection.vendor == "sqlite":
+        add_functions(connection, _FUNCTIONS, _AGGREGATES)
 
 
 def _sqlite_cost(text: str, *path: str | int) -> str | None:
