@@ -40,6 +40,10 @@ class TenantViewSet(GenericViewSet[M]):
             return rows.none()  # type: ignore[no-any-return]
         return rows.for_tenant(self.principal.home)  # type: ignore[no-any-return]
 
+    def filter_queryset(self, queryset: Any) -> Any:
+        """The filters belong to the list; one row is found by its id alone."""
+        return queryset if self.detail else super().filter_queryset(queryset)
+
 
 class NoStoreMixin(APIView):
     """For answers that hold a secret: nobody on the way keeps a copy, and no Idempotency-Key repeats it."""
