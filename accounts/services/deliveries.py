@@ -31,8 +31,9 @@ def notify(*, tenant: Tenant | None, type: str, to: Iterable[str], payload: dict
 def fan_out(entry: ActivityEntry) -> None:
     """An entry of the activity to each of the tenant's webhooks that wants it."""
     active = Webhook.objects.for_tenant(entry.tenant).filter(is_active=True)
-    for webhook in active.select_related("tenant"):
+    for webhook in active.only("url", "events", "tenant_id"):
         if webhook.wants(entry.type):
+            webhook.tenant = entry.tenant
             message = {"seq": entry.seq, "timestamp": entry.ts.isoformat(), "data": entry.payload}
             webhook_enqueue(webhook=webhook, event_type=entry.type, message=message)
 
