@@ -1,6 +1,5 @@
 """Answers that are written while their rows are read: memory does not grow with them."""
 
-import contextlib
 import csv
 import io
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
@@ -8,7 +7,6 @@ from typing import IO, Any, Final
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
-from django.db import connection, transaction
 from django.http import HttpRequest, StreamingHttpResponse
 
 from accounts.sheets import Cell, csv_cell
@@ -16,22 +14,6 @@ from accounts.sheets import Cell, csv_cell
 PART: Final = 64 * 1024
 
 Parts = Iterator[bytes]
-
-
-@contextlib.contextmanager
-def snapshot() -> Iterator[None]:
-    """All that is read inside is of one moment.
-
-    SQLite has it in each statement, and a transaction there would keep writers out for as long as the reader
-    takes. Inside a transaction of the caller the moment is the caller's.
-    """
-    if connection.vendor != "postgresql" or connection.in_atomic_block:
-        yield
-        return
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
 
 
 def csv_parts(

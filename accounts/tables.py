@@ -18,7 +18,8 @@ from openpyxl import Workbook
 
 from accounts.errors import ValidationFailed
 from accounts.sheets import long_sheet, xlsx_cell
-from accounts.streams import Parts, csv_parts, file_parts, snapshot, taken
+from accounts.snapshot import snapshot
+from accounts.streams import Parts, csv_parts, file_parts, taken
 from accounts.wire import encode
 
 XLSX_MAX_ROWS: Final = 1_048_575  # and the header

@@ -14,7 +14,8 @@ from openpyxl.utils import get_column_letter
 
 from accounts.errors import ValidationFailed
 from accounts.sheets import Cell, long_sheet, xlsx_cell
-from accounts.streams import PART, Parts, csv_parts, file_parts, snapshot
+from accounts.snapshot import snapshot
+from accounts.streams import PART, Parts, csv_parts, file_parts
 from accounts.wire import encode
 from gcore.models import ReportJob, ReportRow
 from gcore.queries.reports import Report

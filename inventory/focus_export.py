@@ -12,7 +12,8 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from accounts.exact import EXACT, canonical
-from accounts.streams import Parts, csv_parts, snapshot
+from accounts.snapshot import snapshot
+from accounts.streams import Parts, csv_parts
 from accounts.wire import encode
 from inventory.exports import fetched
 from inventory.focus import COLUMNS, our_name

@@ -14,8 +14,8 @@ from accounts.errors import ValidationFailed
 from accounts.exact import EXACT, quotient
 from accounts.grammar import Filter
 from accounts.models import Tenant
+from accounts.snapshot import snapshot
 from usage.queries.calendar import window_edges
-from usage.queries.snapshot import snapshot
 from usage.queries.sums import sums
 from usage.tally import Tally
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from django.db.models import Count
 
 from accounts.models import Tenant
+from accounts.snapshot import snapshot
 from accounts.sql import ExactMax, ExactMin, ExactSum
 from usage.dimensions import live_events
 from usage.models import UsageEvent
@@ -18,7 +19,6 @@ from usage.queries.cover import Segment, Source, cover
 from usage.queries.events import page_of
 from usage.queries.quantities import changed_since
 from usage.queries.recount import MOST_RECOUNTED, TOO_MANY, tally_of
-from usage.queries.snapshot import snapshot
 from usage.queries.stretches import Stretch, billed_stretches, stretch_at, within_q
 from usage.queries.sums import sums, where_equal
 from usage.queries.watermark import Watermark, watermark

@@ -6,12 +6,12 @@ from typing import Any
 
 from django.db.models import F, Q, Value
 
+from accounts.snapshot import snapshot
 from usage.models import Meter, UsageEvent
 from usage.queries.events import page_of
 from usage.queries.measures import A, Measure, measure_of
 from usage.queries.meters import Question, meter_query, metered_events
 from usage.queries.recount import MOST_RECOUNTED, TOO_MANY, figure_of
-from usage.queries.snapshot import snapshot
 from usage.queries.watermark import Watermark
 
 

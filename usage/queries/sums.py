@@ -11,11 +11,11 @@ from django.db.models import Q, QuerySet
 
 from accounts.grammar import EVERYTHING, And, Compare, Filter, Path, leaves
 from accounts.models import Tenant
+from accounts.snapshot import snapshot
 from usage.dimensions import DIMENSIONS, live_events
 from usage.filters import filter_q
 from usage.models import DirtyHour, Rollup
 from usage.queries.cover import HOUR, Segment, Source, cover, dirty_hours, floor, segments
-from usage.queries.snapshot import snapshot
 from usage.sql import MetricNumber
 from usage.tally import Tally
 

@@ -12,11 +12,11 @@ from django.db import connection
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.models.fields import ExactJSONDecoder
+from accounts.snapshot import snapshot
 from usage import recount_fold, recount_sql
 from usage.dimensions import DIMENSIONS
 from usage.models import Rollup
 from usage.queries.cover import DAY, HOUR, ceiling, dirty_hours, floor
-from usage.queries.snapshot import snapshot
 from usage.tally import Measure, Tally
 
 MOST_DIFFERENCES: Final = 1000

@@ -8,11 +8,11 @@ from django.db import connection
 
 from accounts.grammar import EVERYTHING
 from accounts.models import Tenant
+from accounts.snapshot import snapshot
 from tests.builders import make_tenant
 from usage.models import UsageEvent
 from usage.queries.analytics import Scope, usage_by_service
 from usage.queries.explain import Figure, figure_explain
-from usage.queries.snapshot import snapshot
 from usage.tests.sums import DAY, make
 
 pytestmark = pytest.mark.django_db(transaction=True)
