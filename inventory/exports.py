@@ -32,7 +32,7 @@ LINE_COLUMNS: Final = [
 ]
 RESOURCE_COLUMNS: Final = [
     *(Column(name) for name in ("provider", "account_id", "resource_id", "name", "resource_type", "region")),
-    *(Column(name) for name in ("state", "tags", "utilization")),
+    *(Column(name) for name in ("state", "tags", "utilization", "details")),
     *(Column(name, Kind.MONEY) for name in ("cost_daily", "cost_monthly")),
     Column("currency"),
     *(Column(name, Kind.MOMENT) for name in ("created_at", "first_seen_at", "last_seen_at")),

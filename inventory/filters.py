@@ -1,9 +1,9 @@
 """What the filters of accounts.grammar mean for resources and for costs.
 
-`tag:env` is a tag, `utilization:cpu` a figure of a resource; the other properties are those of RESOURCES and
-COSTS. Texts are compared byte by byte, a tag's number or boolean by its plain text; a tag is less or greater
-than a number when it is one itself. What is empty or absent matches nothing and does not exist; `!=` is
-`not =`.
+`tag:env` is a tag, `utilization:cpu` a figure and `details:size` a detail of a resource; the other
+properties are those of RESOURCES and COSTS. Texts are compared byte by byte, a tag's number or boolean by its
+plain text; a tag is less or greater than a number when it is one itself. What is empty or absent matches
+nothing and does not exist; `!=` is `not =`.
 """
 
 from collections.abc import Callable, Mapping
@@ -64,6 +64,7 @@ RESOURCES: Final[Properties] = {
     "account": Property(Kind.TEXT, "cloud_account__account_id"),
     "tag": Property(Kind.TAG, "tags"),
     "utilization": Property(Kind.TAG, "utilization"),
+    "details": Property(Kind.TAG, "details"),
 }
 COSTS: Final[Properties] = {
     **_all(Kind.TEXT, *(set(CHARGE_FIELDS) - {"tags", "other"}), prefix="charge__"),

@@ -138,7 +138,7 @@ def _pairs(written: str) -> dict[str, Any]:
     return {pair[0].strip(): pair[1].strip() if len(pair) > 1 else True for pair in pairs}
 
 
-def percentages(value: Any) -> dict[str, Any]:
+def figures(value: Any) -> dict[str, Any]:
     if not isinstance(value, dict) or len(value) > MOST_TAGS:
         raise BadValue('Give an object such as {"cpu": 3.5}.')
     return {text(63)(key): number(QUANTITY)(item) for key, item in value.items()}

@@ -28,6 +28,7 @@ class ResourceRow:
     name: str | None = None
     tags: JsonObject | None = None
     utilization: JsonObject | None = None
+    details: JsonObject | None = None
     cost_daily: Decimal | None = None
     cost_monthly: Decimal | None = None
     currency: str | None = None

@@ -30,6 +30,7 @@ class ResourceResponse(serializers.ModelSerializer[Resource]):
     )
     tags = tags_field()
     utilization = tags_field()
+    details = tags_field()
     cost_daily = Exact(allow_null=True)
     cost_monthly = Exact(allow_null=True)
 
@@ -37,8 +38,8 @@ class ResourceResponse(serializers.ModelSerializer[Resource]):
         model = Resource
         fields = (
             "id", "organization_id", "cloud_account_id", "account_id", "provider", "resource_id", "name",
-            "resource_type", "region", "state", "tags", "utilization", "cost_daily", "cost_monthly",
-            "currency", "created_at", "first_seen_at", "last_seen_at", "updated_at",
+            "resource_type", "region", "state", "tags", "utilization", "details", "cost_daily",
+            "cost_monthly", "currency", "created_at", "first_seen_at", "last_seen_at", "updated_at",
         )  # fmt: skip
 
 

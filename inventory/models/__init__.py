@@ -6,6 +6,12 @@ from inventory.models.budgets import Budget, BudgetNotice
 from inventory.models.costs import Charge, CostDay, CostLine
 from inventory.models.imports import Import, MappingProfile
 from inventory.models.rates import ExchangeRate
+from inventory.models.recommendations import (
+    RealisedSaving,
+    Recommendation,
+    RecommendationRun,
+    RuleSetting,
+)
 from inventory.models.resources import Resource, ResourceChange
 from inventory.models.views import SavedView
 
@@ -21,7 +27,11 @@ __all__ = [
     "ExchangeRate",
     "Import",
     "MappingProfile",
+    "RealisedSaving",
+    "Recommendation",
+    "RecommendationRun",
     "Resource",
     "ResourceChange",
+    "RuleSetting",
     "SavedView",
 ]

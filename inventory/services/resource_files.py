@@ -88,7 +88,7 @@ class ResourceFile:
 def _read(name: str, cells: Cells) -> Callable[[str], Any]:
     if name == "tags":
         return cells.tags
-    if name == "utilization":
+    if name in {"utilization", "details"}:
         return cells.document
     if name in MONEY:
         return cells.money

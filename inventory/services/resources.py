@@ -22,8 +22,8 @@ from inventory.services.runs import import_close, import_open
 Key = tuple[str, str]
 Changes = dict[str, list[Any]]
 TOLD: Final = (
-    "resource_type", "region", "state", "name", "tags", "utilization", "cost_daily", "cost_monthly",
-    "currency", "created_at",
+    "resource_type", "region", "state", "name", "tags", "utilization", "details", "cost_daily",
+    "cost_monthly", "currency", "created_at",
 )  # fmt: skip
 WRITTEN: Final = (*TOLD, "cloud_account", "last_seen_at", "updated_at")
 

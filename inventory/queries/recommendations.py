@@ -1,0 +1,47 @@
+"""Recommendations as they count now."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from django.db.models import F, Q, QuerySet, Window
+from django.db.models.functions import RowNumber
+from django.utils import timezone
+
+from accounts.models import Tenant
+from inventory.models import Recommendation
+
+Status = Recommendation.Status
+
+
+def open_recommendations(tenant: Tenant, now: datetime | None = None) -> QuerySet[Recommendation]:
+    """Those that are open, also because the time that they were put off for is over."""
+    rows: QuerySet[Recommendation] = Recommendation.objects.for_tenant(tenant)
+    return rows.filter(is_open(now or timezone.now()))
+
+
+def is_open(now: datetime) -> Q:
+    return Q(status=Status.OPEN) | Q(status=Status.SNOOZED, snoozed_until__lte=now)
+
+
+def opened_since(tenant: Tenant, moment: datetime) -> QuerySet[Recommendation]:
+    """Those that are open and were not before a moment, the oldest first."""
+    return open_recommendations(tenant).filter(opened_at__gt=moment).order_by("opened_at", "id")
+
+
+def counted(rows: QuerySet[Recommendation]) -> QuerySet[Recommendation]:
+    """Of the savings on one resource the largest: the others are other ways to save the same money.
+
+    What is no resource (commitments) is left out: less use needs less of it.
+    """
+    first = Window(
+        RowNumber(), partition_by=[F("resource_id")], order_by=[F("saving_monthly").desc(), F("rule").asc()]
+    )
+    saving = rows.filter(saving_monthly__gt=0, resource__isnull=False)
+    return saving.order_by().annotate(place=first).filter(place=1)
+
+
+def counted_ids(tenant: Tenant, resources: Iterable[UUID | None]) -> set[UUID]:
+    """Which of the open recommendations on these resources count."""
+    rows = open_recommendations(tenant).filter(resource__in={one for one in resources if one})
+    return set(counted(rows).values_list("pk", flat=True))
