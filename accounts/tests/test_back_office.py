@@ -102,6 +102,7 @@ def test_a_list_costs_the_same_for_one_row_and_for_many(office: Client, model: t
     assert first <= 10
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("model", MAKERS)
 def test_pages_open_and_search_answers(office: Client, model: type[Model]) -> None:
     row = MAKERS[model](0)

@@ -117,6 +117,7 @@ def test_those_who_wait_leave_threads_to_the_others(
     assert at_work == []
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("form", ["json", "csv", "xlsx", "csv envelope", "excel envelope"])
 def test_each_form_has_the_same_rows_and_sum(
     api_client: APIClient, at_work: list[float], monkeypatch: pytest.MonkeyPatch, form: str

@@ -80,6 +80,7 @@ def test_equal_keys_in_one_call_count_as_if_sent_one_after_the_other(api: Any) -
     assert (line.billed_cost, line.row_number) == (2, 2)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     "amount",
     ["-0.00000000000001", "999999999999999999999999.99999999999999", "0.1", "-12.50", "0", "1e3"],

@@ -52,6 +52,7 @@ def test_parts_by_two_dimensions_and_the_rest(api: Any) -> None:
     )
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("group_by", "expected"),
     [

@@ -200,6 +200,7 @@ def test_the_number_of_queries_does_not_grow(
         assert b"".join(parts)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize("version", list(ADDED))
 def test_what_is_exported_and_imported_is_the_same_again(acme: Tenant, rival: Tenant, version: str) -> None:
     first = b"".join(focus_parts(live_lines(acme), version, None))

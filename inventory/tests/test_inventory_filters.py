@@ -13,6 +13,8 @@ from inventory.models import CostLine, Resource
 from inventory.services.bulk import Sent, costs_bulk, resources_bulk
 from inventory.tests.rows import cost, resource
 
+pytestmark = pytest.mark.every_case
+
 Found = Callable[[str], set[str]]
 
 

@@ -3,11 +3,13 @@
 Full, the default: PostgreSQL and Redis, those of DATABASE_URL and REDIS_URL if set, else our own. There no
 test marked `full` may be skipped or left out, except where somebody picks tests by `-k` and the like.
 Embedded (`SKYLEDGER_TESTS=embedded`): SQLite without Redis; without the tests marked `full`, and without
-those that touch no database, as they would only say the same again.
+those that touch no database, as they would only say the same again. Of a test with a table of cases it takes
+the first and the last: the others ask the database the same, except where it is marked `every_case`.
 """
 
 import os
-from collections.abc import Generator, Sequence
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Final
 
 import pytest
@@ -40,9 +42,10 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if MODE == "embedded":
-        chosen = [item for item in items if not _is_full(item) and _may_differ(item)]
-        config.hook.pytest_deselected(items=[item for item in items if item not in set(chosen)])
-        items[:] = chosen
+        differing = [item for item in items if not _is_full(item) and _may_differ(item)]
+        chosen = {case for cases in _tables(differing) for case in _asking(cases)}
+        config.hook.pytest_deselected(items=[item for item in items if item not in chosen])
+        items[:] = [item for item in items if item in chosen]
 
 
 def pytest_deselected(items: Sequence[pytest.Item]) -> None:
@@ -99,3 +102,16 @@ def _may_differ(item: pytest.Item) -> bool:
     return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(
         getattr(item, "fixturenames", ())
     )
+
+
+def _tables(items: Iterable[pytest.Item]) -> Iterable[list[pytest.Item]]:
+    """Each test's cases."""
+    tables: dict[str, list[pytest.Item]] = defaultdict(list)
+    for item in items:
+        tables[item.nodeid.partition("[")[0]].append(item)
+    return tables.values()
+
+
+def _asking(cases: list[pytest.Item]) -> list[pytest.Item]:
+    """Those of them that ask the database something of their own."""
+    return cases if cases[0].get_closest_marker("every_case") else [cases[0], cases[-1]]

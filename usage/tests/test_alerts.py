@@ -51,6 +51,7 @@ def told() -> list[str]:
     return [*entries.order_by("seq").values_list("type", flat=True), *mails.values_list("target", flat=True)]
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("fields", "value", "points"),
     [

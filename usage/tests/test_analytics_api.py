@@ -133,6 +133,7 @@ def test_nothing_costs_nothing(acme: Tenant, get: Get) -> None:
     assert body["cost_by_period"] == []
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("counts", "direction", "change"),
     [

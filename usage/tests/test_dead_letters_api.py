@@ -154,6 +154,7 @@ def test_dismiss(api: APIClient, letter: DeadLetter) -> None:
     assert (letter.note, letter.mended, UsageEvent.objects.count()) == ("A test.", None, 0)
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("query", "found"),
     [

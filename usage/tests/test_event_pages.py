@@ -24,6 +24,7 @@ def shown(client_html: str, *ids: str) -> list[str]:
     return [event_id for event_id in ids if f">{event_id}<" in client_html]
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("query", "found"),
     [

@@ -16,6 +16,8 @@ from usage.models import UsageEvent
 from usage.queries.events import billed_cost
 from usage.sql import Bucket, MetricNumber, PropertyText, SentCost, SentCurrency
 
+pytestmark = pytest.mark.every_case
+
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 

@@ -63,6 +63,7 @@ def meter(tenant: Tenant, aggregation: str, value: str = "metrics.n", **fields: 
     return Meter(tenant=tenant, value=value, **fixed, **fields)
 
 
+@pytest.mark.every_case
 @pytest.mark.usefixtures("events")
 @pytest.mark.parametrize("group_by", [(), PATHS[:1], PATHS])
 def test_every_figure_of_a_query_is_explained(acme: Tenant, group_by: Any) -> None:

@@ -15,6 +15,8 @@ from tests.builders import make_tenant
 from usage.filters import filter_predicate, filter_q, read_filter
 from usage.models import UsageEvent
 
+pytestmark = pytest.mark.every_case
+
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 PLAIN: Final[dict[str, Any]] = {
     "event_id": "e", "timestamp": NOON, "user_id": "anna", "service_type": "compute",

@@ -22,6 +22,8 @@ from usage.rollups import recompute_all
 from usage.tests import brute
 from usage.tests.sums import mark
 
+pytestmark = pytest.mark.every_case
+
 NOON: Final = datetime(2026, 3, 10, 12, tzinfo=UTC)
 HOUR: Final = timedelta(hours=1)
 DAY: Final = Question(NOON, NOON + 24 * HOUR)

@@ -114,6 +114,7 @@ def test_what_is_wrong_is_named(client_for: Client, owner: User, fields: dict[st
     assert not PriceRule.objects.exists()
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("fields", "status"),
     [

@@ -201,6 +201,7 @@ def test_the_rollups_and_the_events_make_the_same_bill(acme: Tenant, monkeypatch
     assert by_events.totals == {"EUR": "0.20", "USD": "8.78"}
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("table", "changes", "problem"),
     [

@@ -98,6 +98,7 @@ def test_one_event_with_all_its_fields(acme: Tenant, get: Get) -> None:
     }
 
 
+@pytest.mark.every_case
 @pytest.mark.parametrize(
     ("parameters", "found"),
     [
