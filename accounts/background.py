@@ -15,7 +15,7 @@ def ask_worker(task: str, *, seconds: float = 0, **kwargs: Any) -> bool:
     if settings.REDIS_URL and not breaker.closed:
         return False
     try:
-        signature(task, kwargs=kwargs).apply_async(countdown=seconds, retry=False)
+        signature(task, kwargs=kwargs).apply_async(countdown=seconds)
     except (OperationalError, redis.RedisError, OSError):
         breaker.trip()
         return False

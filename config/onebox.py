@@ -17,6 +17,7 @@ from celery.worker import WorkController, state
 from django.conf import settings
 from kombu.exceptions import OperationalError
 
+from config.beat import Scheduler
 from config.tasks import beat
 from usage import writer
 
@@ -26,7 +27,8 @@ JOIN_SECONDS: Final = 5.0
 class Background:
     def __init__(self, app: Celery) -> None:
         self._stop = threading.Event()
-        self._beat = Service(app, max_interval=1, schedule_filename=str(settings.VAR_DIR / "beat-schedule"))
+        schedule = str(settings.VAR_DIR / "beat-schedule")
+        self._beat = Service(app, max_interval=1, schedule_filename=schedule, scheduler_cls=Scheduler)
         # One task at a time, in this thread: SQLite has one writer anyway, and nothing outlives the process.
         worker = WorkController(
             app=app, pool="solo", without_heartbeat=True, without_mingle=True, without_gossip=True

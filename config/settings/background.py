@@ -56,11 +56,13 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # Redis may stay away for as long a
 # Longer than any task may run, or Redis would hand a running task to a second worker.
 # Without Redis the broker is this process's memory, which is looked into at this interval. Who asks a worker
 # does not wait for a broker that is away: kombu would try again for six seconds, inside a request.
+CELERY_TASK_PUBLISH_RETRY = False
 CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
     {"visibility_timeout": 900, "socket_timeout": 5, "socket_connect_timeout": 2, "max_retries": 0}
     if REDIS_URL
     else {"polling_interval": 0.1, "max_retries": 0}
 )
+CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "accounts-prune-tokens": {"task": "accounts.prune_tokens", "schedule": 3600.0},
     "accounts-prune-idempotent-calls": {"task": "accounts.prune_idempotent_calls", "schedule": 3600.0},
