@@ -11,7 +11,7 @@ from gcore.queries.reports import orphaned_jobs
 from gcore.services.imports import import_step, imports_plan
 from gcore.services.reconciliation import reconcile_all
 from gcore.services.report_steps import report_step
-from gcore.services.reports import poll_in
+from gcore.services.reports import step_ask
 
 SWEPT: Final = 200
 
@@ -24,9 +24,10 @@ def poll_report(job_id: str) -> None:
 
 @shared_task(name="gcore.sweep_reports")
 def sweep_reports() -> None:
-    """Find reports whose worker died or was never asked."""
+    """Find reports whose worker died or was never asked; do their steps here while none can be asked."""
     for job_id in orphaned_jobs(SWEPT):
-        poll_in(job_id, 0)
+        if not step_ask(job_id):
+            report_step(job_id=job_id)
 
 
 @shared_task(name="gcore.plan_imports")

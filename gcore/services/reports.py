@@ -121,7 +121,12 @@ def bundle_delete(*, by: Principal, bundle: ReportBundle) -> None:
 
 def poll_in(job_id: UUID, seconds: float) -> None:
     """Have a worker do the next step of a report, once this is committed."""
-    transaction.on_commit(lambda: _ask(job_id, seconds), robust=True)
+    transaction.on_commit(lambda: step_ask(job_id, seconds), robust=True)
+
+
+def step_ask(job_id: UUID, seconds: float = 0) -> bool:
+    """The same at once; whether a worker could be asked. When none can, the sweep does the step."""
+    return ask_worker(TASK, seconds=seconds, job_id=str(job_id))
 
 
 def told(job: ReportJob) -> dict[str, Any]:
@@ -166,11 +171,6 @@ def _bundles_of(job: ReportJob) -> Any:
 
 def _deadline() -> Any:
     return timezone.now() + timedelta(seconds=settings.REPORT_POLL_TIMEOUT)
-
-
-def _ask(job_id: UUID, seconds: float) -> None:
-    """While none can be asked, the sweep will."""
-    ask_worker(TASK, seconds=seconds, job_id=str(job_id))
 
 
 def _remove_file(job: ReportJob) -> None:

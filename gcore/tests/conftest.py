@@ -69,9 +69,12 @@ def clock() -> Iterator[time_machine.Traveller]:
 def asked(monkeypatch: pytest.MonkeyPatch) -> list[tuple[UUID, float]]:
     """The reports that a worker was asked for, each with the seconds until then; none comes."""
     heard: list[tuple[UUID, float]] = []
-    monkeypatch.setattr(
-        reports, "ask_worker", lambda task, *, seconds, job_id: heard.append((UUID(job_id), seconds))
-    )
+
+    def ask(task: str, *, seconds: float, job_id: str) -> bool:
+        heard.append((UUID(job_id), seconds))
+        return True
+
+    monkeypatch.setattr(reports, "ask_worker", ask)
     return heard
 
 
