@@ -9,20 +9,18 @@ from gcore.models import ClientMapping
 from gcore.services.accounts import account_default
 from gcore.services.mappings import mapping_create
 
-# Tenant → Gcore client → its name. 829449 is the one of the older service's document.
+# One of the reseller's customers each. 829449 is the one of the older service's document.
 CLIENTS: Final = {
-    "demo-tenant": {"829449": "SDG Test 2", "829517": "Nordwind Media GmbH", "830102": "Helios Labs"},
-    "test-tenant": {"829449": "SDG Test 2"},
-    "dev": {"829449": "SDG Test 2"},
+    "test-tenant": ("829449", "SDG Test 2"),
+    "demo-tenant": ("829517", "Nordwind Media GmbH"),
+    "dev": ("830102", "Helios Labs"),
 }
 
 
 def demo_clients_map(tenants: Mapping[str, Tenant]) -> None:
-    """Map what is not mapped yet."""
+    """Map those that have none yet."""
     account = account_default()
-    for slug, clients in CLIENTS.items():
-        mapped = ClientMapping.objects.for_tenant(tenants[slug]).values_list("client_id", flat=True)
-        for client_id in clients.keys() - set(mapped):
-            mapping_create(
-                by=SYSTEM, tenant=tenants[slug], account=account, client_id=client_id, name=clients[client_id]
-            )
+    for slug, (client_id, name) in CLIENTS.items():
+        tenant = tenants[slug]
+        if not ClientMapping.objects.for_tenant(tenant).exists():
+            mapping_create(by=SYSTEM, tenant=tenant, account=account, client_id=client_id, name=name)

@@ -68,9 +68,10 @@ def test_clients_of_the_simulated_gcore_are_mapped_once_and_none_of_a_real_one(
     for _ in range(2):
         call_command("load_demo", verbosity=0)
     assert sorted(ClientMapping.objects.values_list("tenant__slug", "client_id")) == [
-        ("demo-tenant", "829449"), ("demo-tenant", "829517"), ("demo-tenant", "830102"),
-        ("dev", "829449"), ("test-tenant", "829449"),
-    ]  # fmt: skip
+        ("demo-tenant", "829517"),
+        ("dev", "830102"),
+        ("test-tenant", "829449"),
+    ]
 
 
 @pytest.mark.parametrize(
