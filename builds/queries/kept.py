@@ -5,12 +5,8 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
-import redis
-from django.conf import settings
-from django.core.cache import cache
-
+from accounts.hints import hint, hint_set
 from accounts.models import ActivityCounter, Tenant
-from accounts.redis_link import breaker
 
 KEEP_SECONDS: Final = 60
 ANY: Final = -1
@@ -28,22 +24,11 @@ def kept(
     counter = ActivityCounter.objects.filter(tenant=tenant).values_list("last_seq", flat=True).first() or 0
     told = hashlib.sha256(name.encode()).hexdigest()  # a name may hold what a key may not
     key = f"builds:{tenant.pk}:{told}"
-    found: tuple[int, dict[str, Any]] | None = _ask(lambda: cache.get(key))
+    found: tuple[int, dict[str, Any]] | None = hint(key)
     if found is not None and found[0] in (counter, ANY):
         return found[1]
     started = time.monotonic()
     answer = make()
     is_slow = slow_seconds is not None and time.monotonic() - started > slow_seconds
-    _ask(lambda: cache.set(key, (ANY if is_slow else counter, answer), KEEP_SECONDS))
+    hint_set(key, (ANY if is_slow else counter, answer), KEEP_SECONDS)
     return answer
-
-
-def _ask(cached: Callable[[], Any]) -> Any:
-    """None while Redis is away."""
-    if settings.REDIS_URL and not breaker.closed:
-        return None
-    try:
-        return cached()
-    except (redis.RedisError, OSError):
-        breaker.trip()
-        return None
