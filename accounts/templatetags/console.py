@@ -2,19 +2,41 @@
 
 import json
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 from django import template
 
+from accounts.exact import canonical
 from accounts.wire import encode
 
 register = template.Library()
+CENT: Final = Decimal("0.01")
 
 
 @register.filter
 def number(value: int | Decimal | float | None) -> str:
     """1234567 → 1,234,567; nothing → a hyphen."""
     return "-" if value is None else f"{value:,}".removesuffix(".0")
+
+
+@register.filter
+def exact(value: Decimal) -> str:
+    """A decimal with all its digits and its thousands apart."""
+    whole, point, rest = canonical(value).partition(".")
+    return f"{Decimal(whole):,}{point}{rest}"
+
+
+@register.filter
+def money(value: Decimal | None) -> str:
+    """An amount to the cent, a smaller one to a millionth; nothing → a dash."""
+    if value is None:
+        return "–"  # noqa: RUF001
+    return f"{value:,.2f}" if not value or abs(value) >= CENT else f"{value:.6f}"
+
+
+@register.filter
+def subtract(whole: int, part: int) -> int:
+    return whole - part
 
 
 @register.filter

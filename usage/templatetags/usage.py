@@ -5,7 +5,6 @@ from typing import Any
 
 from django import template
 
-from accounts.exact import canonical
 from accounts.templatetags.console import number, pretty_json
 from usage.exact import currency_of
 from usage.models import UsageEvent
@@ -27,13 +26,6 @@ def metric(value: Any) -> str:
     """A number with its thousands apart; anything else as JSON."""
     is_number = isinstance(value, int | Decimal) and not isinstance(value, bool)
     return number(value) if is_number else pretty_json(value).strip('"')
-
-
-@register.filter
-def exact(value: Decimal) -> str:
-    """A decimal with all its digits and its thousands apart."""
-    whole, point, rest = canonical(value).partition(".")
-    return f"{Decimal(whole):,}{point}{rest}"
 
 
 @register.filter
