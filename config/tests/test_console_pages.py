@@ -11,7 +11,18 @@ from tests.browser import Page, browser
 from tests.builders import make_key, make_tenant, make_user
 from usage.models import UsageEvent
 
-PAGES = ["", "/keys", "/members", "/profile", "/tenants", "/events", "/set-aside", "/statements", "/gcore"]
+PAGES = [
+    "",
+    "/keys",
+    "/members",
+    "/profile",
+    "/tenants",
+    "/events",
+    "/set-aside",
+    "/statements",
+    "/imports",
+    "/gcore",
+]
 FORMS_ONLY = {
     "sign-out",
     "key-revoke",
@@ -20,7 +31,7 @@ FORMS_ONLY = {
     "event-amend",
     "letter-dismiss",
 }  # answer to POST alone
-OTHER = {"sign-in", "event", "letter", "statement", "not-found"}
+OTHER = {"sign-in", "event", "letter", "statement", "import", "not-found"}
 
 
 def people(request: pytest.FixtureRequest, *names: str) -> list[User]:

@@ -1,5 +1,6 @@
 """What an import would change, and what has changed since somebody looked."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date, datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from uuid import UUID
 from django.db.models import Count, Q, QuerySet, Sum
 from django.db.models.functions import Least
 
+from accounts.exact import EXACT
 from accounts.sql import ExactSum
 from inventory.models import CostDay, CostLine, Import
 from inventory.rows import LINE_FIELDS, NATURAL_KEY
@@ -141,6 +143,27 @@ def day_changes(run: Import, days: Sequence[CostDay]) -> list[DayChange]:
         name = (day.provider, day.billing_account_id, day.period_start, day.day)
         found.append(DayChange(*name, lines, costs, lines_now, costs_now))
     return found
+
+
+class TotalChange(NamedTuple):
+    """What was billed on the days that a file holds, now and with it; None: nothing in this currency."""
+
+    currency: str
+    before: Decimal | None
+    after: Decimal | None
+
+
+def total_changes(run: Import) -> list[TotalChange]:
+    """For each currency, over all days of an import of costs."""
+    before: defaultdict[str, Decimal] = defaultdict(Decimal)
+    after: defaultdict[str, Decimal] = defaultdict(Decimal)
+    for days in _chunks(run):
+        for sums, found in ((after, _sums(days)), (before, _sums(live_days(run, days).values()))):
+            for _, costs in found.values():
+                for currency, cost in costs.items():
+                    sums[currency] = EXACT.add(sums[currency], cost)
+    names = sorted({*before, *after})
+    return [TotalChange(name, before.get(name), after.get(name)) for name in names]
 
 
 _Sum = tuple[int, dict[str, Decimal]]

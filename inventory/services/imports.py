@@ -25,6 +25,7 @@ from inventory.files import BadFile, Record, Rejects, Table, table_open
 from inventory.files.rejects import REASON
 from inventory.layouts import Layout, layout_document, layout_of, missing, recognise
 from inventory.models import Import
+from inventory.progress import progress_tell
 from inventory.queries.imports import changed_since, same_file
 from inventory.services.cost_files import CostFile, costs_apply, costs_undo
 from inventory.services.costs import DEFAULT_SOURCE
@@ -270,7 +271,9 @@ class _Errors:
 def _beat(run: Import, file: IO[bytes], watch: Watch) -> None:
     if run.kind == COSTS:  # those of resources are inside one transaction
         Import.objects.filter(pk=run.pk).update(rows=run.rows)  # so that a poll sees it grow
-    watch(run.rows, file.tell() / (run.size or 1))
+    part = file.tell() / (run.size or 1)
+    progress_tell(run, part)
+    watch(run.rows, part)
 
 
 def _keep_rejects(run: Import, rejects: Rejects) -> None:

@@ -32,6 +32,20 @@ def profile_create(
     return profile
 
 
+def profile_keep(*, by: Principal, run: Import, name: str) -> MappingProfile:
+    """The way in which an import is read, for files like it. Errors: 409 the name is taken."""
+    settings = {key: value for key, value in run.layout.items() if key not in {"name", "kind", "columns"}}
+    columns = {ours: [theirs] for ours, theirs in run.mapping.items()}
+    return profile_create(by=by, tenant=run.tenant, name=name, kind=run.kind, columns=columns, **settings)
+
+
+def profile_names(tenant: Tenant, kind: str) -> list[str]:
+    """What `layout_named` knows: the tenant's own, then those that everybody has."""
+    own = MappingProfile.objects.for_tenant(tenant).filter(kind=kind).values_list("name", flat=True)
+    shipped = [PLAIN[kind].name, *(layout.name for layout in SHIPPED if layout.kind == kind)]
+    return [*own, *(["focus"] if kind == Import.Kind.COSTS else []), *shipped]
+
+
 @transaction.atomic
 def profile_delete(*, by: Principal, profile: MappingProfile) -> None:
     """Remove a profile; imports that were read by it stay as they are."""

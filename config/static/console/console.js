@@ -18,3 +18,14 @@ document.addEventListener("click", (event) => {
   if (button?.dataset.copy) copy(button);
   if (button?.classList.contains("menu-button")) toggleMenu(button);
 });
+
+// What a form is answered takes the place of the page's content, also when it says what is wrong; whoever
+// reads by ear begins there.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const isPage = event.detail.xhr.getResponseHeader("Content-Type")?.startsWith("text/html");
+  if (event.detail.target.id === "main" && isPage) event.detail.shouldSwap = true;
+});
+
+document.addEventListener("htmx:afterSettle", (event) => {
+  if (event.detail.requestConfig?.verb === "post") document.getElementById("main")?.focus({ preventScroll: true });
+});
