@@ -1,6 +1,8 @@
 """From the credential in a request to a Principal. Header credentials first, then the browser's session."""
 
+import dataclasses
 import hmac
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -60,7 +62,7 @@ def token_principal(token: str) -> Principal:
             raise TokenError("The password was changed.")
     except (TokenError, KeyError, ValueError, User.DoesNotExist) as error:
         raise InvalidToken("The access token is not valid or has expired.") from error
-    return user_principal(user)
+    return dataclasses.replace(user_principal(user), expires_at=datetime.fromtimestamp(claims["exp"], UTC))
 
 
 class CredentialAuthentication(BaseAuthentication):

@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from accounts.errors import NotFound
-from accounts.models import ActivityEntry, ApiKey, Delivery, Membership, Tenant, User
+from accounts.models import ActivityCounter, ActivityEntry, ApiKey, Delivery, Membership, Tenant, User
 from accounts.principals import Principal
 
 
@@ -57,6 +57,21 @@ def personal_tokens(tenant: Tenant, user: User) -> QuerySet[ApiKey]:
 def activity_since(tenant: Tenant, *, since: int, limit: int) -> list[ActivityEntry]:
     """Entries after the sequence number `since`, oldest first, at most `limit`."""
     return list(ActivityEntry.objects.for_tenant(tenant).filter(seq__gt=since).order_by("seq")[:limit])
+
+
+def activity_last(tenant: Tenant) -> int:
+    """The number of the tenant's last entry; 0 when there was none yet."""
+    counter = ActivityCounter.objects.for_tenant(tenant).values_list("last_seq", flat=True).first()
+    return counter or 0
+
+
+def activity_is_kept(tenant: Tenant, *, since: int) -> bool:
+    """Whether every entry after `since` can still be told, and `since` is one that was given out."""
+    last = activity_last(tenant)
+    if since >= last:
+        return since == last
+    following: bool = ActivityEntry.objects.for_tenant(tenant).filter(seq=since + 1).exists()
+    return following
 
 
 def deliveries_due() -> int:

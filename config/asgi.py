@@ -5,7 +5,6 @@ from typing import Any
 
 import django
 from asgiref.sync import sync_to_async
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.handlers.asgi import ASGIHandler
 from django.urls import path
@@ -13,7 +12,7 @@ from django.urls import path
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 django.setup(set_prefix=False)
 
-from accounts.consumers import ActivityConsumer  # noqa: E402  (models exist only after Django's setup)
+from accounts.consumers import activity_stream  # noqa: E402  (models exist only after Django's setup)
 from config import startup  # noqa: E402
 from config.charset import Utf8ASGIRequest  # noqa: E402
 
@@ -32,12 +31,10 @@ class ThreadHandler(ASGIHandler):
 
 
 startup.prepare()
-socket: Any = ActivityConsumer.as_asgi()  # Channels routes to it as Django does to a view
+stream: Any = activity_stream  # Channels routes to it as Django does to a view
 sockets: list[Any] = [
-    path(f"{root}ws/activity-stream/<str:organization_id>{slash}", socket)
+    path(f"{root}ws/activity-stream/<str:organization_id>{slash}", stream)
     for root in ("", "api/v1/")
     for slash in ("", "/")
 ]
-application = ProtocolTypeRouter(
-    {"http": ThreadHandler(), "websocket": AuthMiddlewareStack(URLRouter(sockets))}
-)
+application = ProtocolTypeRouter({"http": ThreadHandler(), "websocket": URLRouter(sockets)})

@@ -173,7 +173,15 @@ class ActivityStreamHelp(SystemView):
                     "?token=<access token or API key>",
                     "the console's session cookie, from an allowed origin",
                 ],
-                "messages": ["connected", "ping", "<noun>.<verb> with organization_id, ts, seq, payload"],
-                "close_codes": {"1008": "bad credential, or a tenant that is not yours"},
+                "messages": [
+                    "connected with user_id, role, last_seq",
+                    "<noun>.<verb> with organization_id, ts, seq, payload",
+                    "resync with last_seq: entries after ?since= are no longer kept; load anew, then go on",
+                    "ping every 25 seconds",
+                ],
+                "close_codes": {
+                    "1008": "bad credential, or a tenant that is not yours, also when it becomes so",
+                    "1013": "the database is away; try again later",
+                },
             }
         )

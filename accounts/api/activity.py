@@ -10,12 +10,15 @@ from rest_framework.views import APIView
 
 from accounts.models import ActivityEntry
 from accounts.permissions import principal_of
-from accounts.queries import activity_since
+from accounts.queries import activity_is_kept, activity_last, activity_since
 
 
 class ActivityQuery(serializers.Serializer[Any]):
     since = serializers.IntegerField(
-        min_value=0, max_value=2**63 - 1, default=0, help_text="Only entries after this `seq`."
+        min_value=0,
+        max_value=2**63 - 1,
+        default=None,
+        help_text="Only entries after this `seq`; without it from the oldest that is kept.",
     )
     limit = serializers.IntegerField(min_value=1, max_value=1000, default=100)
 
@@ -33,6 +36,9 @@ class ActivityResponse(serializers.Serializer[Any]):
     items = ActivityItem(many=True)
     next_since = serializers.IntegerField(help_text="Pass it as `since` to go on.")
     has_more = serializers.BooleanField()
+    resync = serializers.BooleanField(
+        help_text="Entries after `since` are no longer kept: what was learnt from them is to be loaded anew."
+    )
 
 
 class ActivityView(APIView):
@@ -47,11 +53,14 @@ class ActivityView(APIView):
         query = ActivityQuery(data=request.query_params)
         query.is_valid(raise_exception=True)
         since, limit = query.validated_data["since"], query.validated_data["limit"]
-        found = activity_since(principal_of(request).home, since=since, limit=limit + 1)
+        tenant = principal_of(request).home
+        found = activity_since(tenant, since=since or 0, limit=limit + 1)
         items = found[:limit]
+        resync = since is not None and not activity_is_kept(tenant, since=since)
         body = {
             "items": items,
-            "next_since": items[-1].seq if items else since,
+            "next_since": items[-1].seq if items else activity_last(tenant) if resync else since or 0,
             "has_more": len(found) > limit,
+            "resync": resync,
         }
         return Response(ActivityResponse(body).data)

@@ -17,6 +17,7 @@ from accounts.principals import Principal
 from accounts.redis_link import breaker
 from accounts.services.deliveries import fan_out
 
+WAKE_GROUP: Final = "activity"
 WAKE_SECONDS: Final = 1.0
 NEXT_SEQ: Final = f"""
 INSERT INTO {ActivityCounter._meta.db_table} AS counter (id, tenant_id, last_seq) VALUES (%s, %s, 1)
@@ -87,15 +88,15 @@ def _announce(entry: ActivityEntry) -> None:
     if settings.REDIS_URL and not breaker.closed:
         return
     try:
-        async_to_sync(_wake)(f"activity.{entry.tenant_id}", {"type": "activity.wake", "seq": entry.seq})
+        async_to_sync(_wake)({"type": "activity.wake", "tenant": str(entry.tenant_id)})
     except (redis.RedisError, OSError):  # TimeoutError is an OSError
         breaker.trip()
 
 
-async def _wake(group: str, message: dict[str, Any]) -> None:
+async def _wake(message: dict[str, str]) -> None:
     layer = get_channel_layer()
     if layer is not None:
-        await asyncio.wait_for(layer.group_send(group, message), WAKE_SECONDS)
+        await asyncio.wait_for(layer.group_send(WAKE_GROUP, message), WAKE_SECONDS)
 
 
 def deed(

@@ -1,34 +1,42 @@
-"""An activity entry is kept whatever the sockets' channel does."""
+"""An activity entry is kept, and told, whatever the sockets' channel does."""
 
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from typing import Any
 
 import pytest
 from django.db import transaction
 
+from accounts import consumers, feed
 from accounts.models import ActivityEntry, Tenant
 from accounts.principals import SYSTEM
 from accounts.redis_link import breaker
 from accounts.services.logs import record
+from accounts.tests.listening import Client, in_database, play, silently
+from accounts.tests.outbox import happen
 from tests.servers import Redis
+
+
+def use(server: Redis, settings: Any) -> None:
+    settings.REDIS_URL = server.url
+    settings.CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [server.url]},
+        }
+    }
 
 
 @pytest.mark.full
 @pytest.mark.django_db
 def test_a_frozen_redis_holds_nobody_up(
     acme: Tenant,
-    settings: object,
+    settings: Any,
     django_capture_on_commit_callbacks: Callable[..., AbstractContextManager[list[Callable[[], None]]]],
 ) -> None:
     with Redis() as server:
-        settings.REDIS_URL = server.url  # type: ignore[attr-defined]
-        settings.CHANNEL_LAYERS = {  # type: ignore[attr-defined]
-            "default": {
-                "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
-                "CONFIG": {"hosts": [server.url]},
-            }
-        }
+        use(server, settings)
         server.pause()
         started = time.monotonic()
         with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
@@ -38,3 +46,46 @@ def test_a_frozen_redis_holds_nobody_up(
     assert seconds < 5
     assert not breaker.closed
     assert ActivityEntry.objects.for_tenant(acme).get().seq == 1
+
+
+@pytest.mark.full
+@pytest.mark.django_db
+def test_a_redis_that_restarts_loses_nothing(
+    acme: Tenant, key: Any, settings: Any, committed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While it is away the pings look, for those who connect meanwhile, too; afterwards it wakes again."""
+    monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
+    monkeypatch.setattr(consumers, "PING_SECONDS", 0.02)
+    monkeypatch.setattr(feed, "LOOK_SECONDS", 0.0)
+    secret = key("read")
+
+    def deed() -> None:
+        with committed(execute=True):
+            happen(acme)
+
+    async def woken(client: Client) -> None:
+        """By Redis: nobody looks any more."""
+        monkeypatch.setattr(feed, "LOOK_SECONDS", 1000.0)
+        for _ in range(50):
+            breaker._open_until = 0.0
+            await in_database(deed)
+            await client.ping()
+            if client.untold:
+                return
+
+    async def scenario() -> None:
+        async with Client(acme, x_api_key=secret) as early:
+            assert (await early.next())["last_seq"] == 0
+            server.stop()
+            await silently(acme)
+            async with Client(acme, "since=0", x_api_key=secret) as late:
+                assert (await late.next())["last_seq"] == 1
+                for client in (early, late):
+                    assert (await client.next())["seq"] == 1
+            server.start()
+            await woken(early)
+            assert (await early.next())["seq"] == 2
+
+    with Redis() as server:
+        use(server, settings)
+        play(scenario)

@@ -7,7 +7,7 @@ import pytest
 from django.db import transaction
 from rest_framework.test import APIClient
 
-from accounts.models import Membership, Tenant, User
+from accounts.models import ActivityEntry, Membership, Tenant, User
 from accounts.principals import SYSTEM
 from accounts.services.logs import record
 from tests.builders import make_key
@@ -103,7 +103,24 @@ def test_activity_is_read_on_from_where_one_stopped(
         5,
         False,
     )
-    assert client.get("/activity?since=5").json() == {"items": [], "next_since": 5, "has_more": False}
+    nothing = {"items": [], "next_since": 5, "has_more": False, "resync": False}
+    assert client.get("/activity?since=5").json() == nothing
+
+
+def test_activity_says_what_it_has_forgotten(
+    client_for: Client, acme: Tenant, viewer: User, history: None
+) -> None:
+    ActivityEntry.objects.for_tenant(acme).filter(seq__lte=2).delete()
+    client = client_for(viewer)
+
+    def told(query: str) -> tuple[bool, list[int], int]:
+        body = client.get(f"/activity{query}").json()
+        return body["resync"], [item["seq"] for item in body["items"]], body["next_since"]
+
+    assert told("") == (False, [3, 4, 5], 5)
+    assert told("?since=2") == (False, [3, 4, 5], 5)
+    assert told("?since=1") == (True, [3, 4, 5], 5)
+    assert told("?since=9") == (True, [], 5)
 
 
 @pytest.mark.parametrize(

@@ -25,13 +25,17 @@ CACHES: dict[str, dict[str, Any]] = {
 RATELIMIT_USE_CACHE = "local"
 SILENCED_SYSTEM_CHECKS = ["django_ratelimit.E003", "django_ratelimit.W001"]
 
+FOR_EVER: Final = 10**9  # seconds
 CHANNEL_LAYERS: dict[str, dict[str, Any]] = {
     "default": {
         "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
         "CONFIG": {"hosts": [REDIS_URL], "prefix": "skyledger"},
     }
     if REDIS_URL
-    else {"BACKEND": "config.channel_layer.OneProcessLayer"}
+    else {
+        "BACKEND": "config.channel_layer.OneProcessLayer",
+        "CONFIG": {"capacity": 10_000, "expiry": FOR_EVER, "group_expiry": FOR_EVER},
+    }
 }
 
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost/"
