@@ -6,6 +6,9 @@ from celery import shared_task
 
 from accounts.principals import SYSTEM
 from inventory.models import Import
+from inventory.services.automation_runs import runs_expire, step_in
+from inventory.services.automation_steps import run_step, runs_due
+from inventory.services.automation_triggers import rules_fire
 from inventory.services.budgets import budgets_evaluate
 from inventory.services.imports import import_check_claimed, imports_sweep
 
@@ -32,3 +35,23 @@ def sweep_imports() -> None:
 def evaluate_budgets() -> None:
     """Tell of the budgets' thresholds that are crossed."""
     budgets_evaluate()
+
+
+@shared_task(name="inventory.fire_automation")
+def fire_automation() -> None:
+    """Set off the automation rules that are due, and end plans that nobody approved in time."""
+    rules_fire()
+    runs_expire()
+
+
+@shared_task(name="inventory.step_automation")
+def step_automation(run_id: str) -> None:
+    """Go on with a run of a rule, which asks for its next step itself."""
+    run_step(run_id=UUID(run_id))
+
+
+@shared_task(name="inventory.sweep_automation")
+def sweep_automation() -> None:
+    """Go on with runs whose worker died or was never asked."""
+    for run_id in runs_due():
+        step_in(run_id, 0)

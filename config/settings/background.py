@@ -96,6 +96,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "schedule": 600.0,
         "options": {"expires": 600},
     },
+    "inventory-fire-automation": {
+        "task": "inventory.fire_automation",
+        "schedule": 60.0,
+        "options": {"expires": 60},
+    },
+    "inventory-sweep-automation": {
+        "task": "inventory.sweep_automation",
+        "schedule": 20.0,
+        "options": {"expires": 20},
+    },
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
 
@@ -107,3 +117,7 @@ EVENT_STREAM: Final[str] = env.str("EVENT_STREAM", default="skyledger:events")
 EVENT_CLAIM_SECONDS: Final[float] = env.float("EVENT_CLAIM_SECONDS", default=30.0)
 EVENT_MAX_DELIVERIES: Final[int] = env.int("EVENT_MAX_DELIVERIES", default=5)
 READY_MAX_QUEUE_AGE_SECONDS: Final[float] = env.float("READY_MAX_QUEUE_AGE_SECONDS", default=300.0)
+
+# Runs of automation rules: how long a worker may be silent, and how often a provider is asked how far it is.
+AUTOMATION_LEASE_SECONDS: Final[float] = env.float("AUTOMATION_LEASE_SECONDS", default=300.0)
+AUTOMATION_POLL_SECONDS: Final[float] = env.float("AUTOMATION_POLL_SECONDS", default=5.0)

@@ -2,6 +2,7 @@
 
 from inventory.models.accounts import CloudAccount
 from inventory.models.anomalies import AnomalyFeedback, AnomalyThresholds
+from inventory.models.automation import AutomationRule, AutomationRun, AutomationTarget
 from inventory.models.budgets import Budget, BudgetNotice
 from inventory.models.costs import Charge, CostDay, CostLine
 from inventory.models.imports import Import, MappingProfile
@@ -18,6 +19,9 @@ from inventory.models.views import SavedView
 __all__ = [
     "AnomalyFeedback",
     "AnomalyThresholds",
+    "AutomationRule",
+    "AutomationRun",
+    "AutomationTarget",
     "Budget",
     "BudgetNotice",
     "Charge",

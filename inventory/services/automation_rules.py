@@ -1,0 +1,126 @@
+"""Rules: made, changed, deleted. What they do is planned and done elsewhere."""
+
+import dataclasses
+from typing import Any, Final
+
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from accounts.errors import Conflict, NotFound, ValidationFailed
+from accounts.models import ActivityCounter, ApiKey, Tenant
+from accounts.principals import SYSTEM, Principal
+from accounts.services.logs import deed
+from accounts.services.tenants import tenant_lock
+from inventory.filters import RESOURCES, read_filter
+from inventory.models import AutomationRule, AutomationRun, Budget
+from inventory.triggers import read_trigger
+
+MOST: Final = 100  # of a tenant: all are looked at every minute
+AUTOMATION: Final = dataclasses.replace(SYSTEM, actor="automation")
+FIELDS: Final = (
+    "name", "rule_type", "is_enabled", "trigger", "filter", "match_criteria", "actions", "max_targets",
+    "max_percent", "requires_approval",
+)  # fmt: skip
+PLAIN: Final = frozenset({"name", "rule_type", "is_enabled"})  # they change nothing of what it does
+
+
+@transaction.atomic
+def rule_create(*, by: Principal, tenant: Tenant, **fields: Any) -> AutomationRule:
+    """A new rule; `fields` are those of FIELDS. It looks at what happens from now on.
+
+    Errors: 400 a field, 409 the name is taken or there are too many.
+    """
+    tenant = tenant_lock(tenant)
+    if AutomationRule.objects.for_tenant(tenant).count() >= MOST:
+        raise Conflict(f"A tenant has at most {MOST} automation rules.")
+    rule = AutomationRule(
+        tenant=tenant, **fields, created_by=by.actor, changed_by=by.actor, authors=people(by)
+    )
+    _aim(rule)
+    _save(rule)
+    deed(by=by, action="automation_rule.created", tenant=tenant, subject=rule, payload={"name": rule.name})
+    return rule
+
+
+@transaction.atomic
+def rule_update(*, by: Principal, rule: AutomationRule, changes: dict[str, Any]) -> AutomationRule:
+    """Change some of FIELDS. Plans of what it did before are not begun any more. Errors: 400, 404, 409."""
+    row = rule_locked(rule)
+    before = {name: getattr(row, name) for name in FIELDS}
+    told = {name: [before[name], value] for name, value in changes.items() if before[name] != value}
+    if not told:
+        return row
+    for name, (_, value) in told.items():
+        setattr(row, name, value)
+    if told.keys() - PLAIN:
+        row.version, row.changed_by = row.version + 1, by.actor
+        row.authors = list(dict.fromkeys([*row.authors, *people(by)]))
+    if {"trigger", "is_enabled"} & told.keys():
+        _aim(row)
+    _save(row)
+    deed(
+        by=by, action="automation_rule.updated", tenant=row.tenant, subject=row, changes=told,
+        payload={"name": row.name, "version": row.version},
+    )  # fmt: skip
+    return row
+
+
+@transaction.atomic
+def rule_delete(*, by: Principal, rule: AutomationRule) -> None:
+    """Remove it with what it planned. Errors: 404; 409 while a run of it is at work."""
+    row = rule_locked(rule)
+    if row.runs.filter(state=AutomationRun.State.RUNNING).exists():
+        raise Conflict("A run of this rule is at work; switch the rule off and delete it after that.")
+    deed(by=by, action="automation_rule.deleted", tenant=row.tenant, subject=row, payload={"name": row.name})
+    row.delete()
+
+
+def rule_locked(rule: AutomationRule) -> AutomationRule:
+    """The rule's row until the transaction ends. Errors: 404."""
+    rows = AutomationRule.objects.for_tenant(rule.tenant).select_for_update(of=("self",))
+    row: AutomationRule | None = rows.select_related("tenant").filter(pk=rule.pk).first()
+    if row is None:
+        raise NotFound("There is no such rule.")
+    return row
+
+
+def people(by: Principal) -> list[str]:
+    """Ids of the person who calls, or who made the key that does."""
+    found = by.user.pk if by.user is not None else None
+    if found is None and by.key_id is not None:
+        found = ApiKey.objects.for_tenant(by.home).values_list("created_by", flat=True).get(pk=by.key_id)
+    return [str(found)] if found is not None else []
+
+
+def last_seq(tenant: Tenant) -> int:
+    """Of the tenant's activity."""
+    counters = ActivityCounter.objects.for_tenant(tenant)
+    return counters.values_list("last_seq", flat=True).first() or 0
+
+
+def _aim(rule: AutomationRule) -> None:
+    """Let it look at what happens from now on."""
+    rule.fired_at = timezone.now() if rule.cron_schedule else None
+    rule.seen_seq = last_seq(rule.tenant)
+
+
+def _save(rule: AutomationRule) -> None:
+    rule.trigger = read_trigger(rule.trigger)
+    read_filter(rule.filter, RESOURCES)
+    _check_budget(rule)
+    try:
+        rule.full_clean(validate_unique=False, validate_constraints=False, exclude=["actions", "authors"])
+        with transaction.atomic():
+            rule.save()
+    except ValidationError as error:
+        field, messages = next(iter(error.message_dict.items()))
+        raise ValidationFailed.field(field, messages[0]) from error
+    except IntegrityError as error:
+        raise Conflict(f"There is a rule named {rule.name!r} already.") from error
+
+
+def _check_budget(rule: AutomationRule) -> None:
+    named = rule.trigger.get("budget")
+    if named and not Budget.objects.for_tenant(rule.tenant).filter(pk=named).exists():
+        raise ValidationFailed.field("trigger", "there is no such budget.")
