@@ -20,9 +20,9 @@ from django.utils.crypto import constant_time_compare
 from accounts.authentication import credential_principal
 from accounts.errors import AppError, AuthenticationRequired, PermissionRefused
 from accounts.feed import Feed, hub
-from accounts.models import ActivityEntry, Scope, Tenant, User
-from accounts.principals import Principal, user_principal
-from accounts.queries import activity_is_kept, activity_last
+from accounts.models import ActivityEntry, Tenant, User
+from accounts.principals import SHARED, Principal, user_principal
+from accounts.queries import activity_is_kept, activity_last, activity_seen
 from accounts.wire import encode
 
 PING_SECONDS: Final = 25.0
@@ -162,9 +162,15 @@ class Socket:
                 self.seq = entries[-1].seq
                 await self._tell("resync", last_seq=self.seq)
                 continue
-            for entry in entries:
+            for entry in await self._seen(entries):
                 await self._tell(entry.type, ts=entry.ts, seq=entry.seq, payload=entry.payload)
                 self.seq = entry.seq
+            self.seq = entries[-1].seq
+
+    async def _seen(self, entries: list[ActivityEntry]) -> list[ActivityEntry]:
+        if self.principal.home.guest is None:
+            return entries
+        return await database_sync_to_async(activity_seen)(self.principal.home, entries)
 
     async def _next_entries(self) -> list[ActivityEntry]:
         try:
@@ -186,7 +192,7 @@ class Socket:
     def _admit(self) -> Principal:
         """The caller inside the tenant that the path names. Errors: AppError."""
         principal = self._caller().enter(self.organization_id)
-        principal.require(Scope.READ)
+        principal.require(SHARED)
         origin = self._header("origin")
         if origin and not self._is_ours(origin) and origin not in allowed_origins(principal.home):
             raise PermissionRefused("This page may not open the stream.")

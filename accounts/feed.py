@@ -32,7 +32,7 @@ class Feed:
     """A tenant's entries; `woken` holds an event for each socket that follows them."""
 
     def __init__(self, tenant: Tenant) -> None:
-        self.tenant = tenant
+        self.tenant = tenant.whole()  # what a guest may see of it, their socket knows
         self.woken: set[asyncio.Event] = set()
         self._newest: deque[ActivityEntry] = deque(maxlen=AT_ONCE)
         self._reading = asyncio.Lock()

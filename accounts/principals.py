@@ -10,6 +10,8 @@ from django.conf import settings
 from accounts.errors import NotFound, PermissionRefused, ValidationFailed
 from accounts.models import Membership, Scope, Tenant, User
 
+# What guests have, and whoever reads has as well: to see what is shared with them. No key is given it alone.
+SHARED: Final = "shared"
 # What each scope contains.
 GRANTS: Final[dict[str, frozenset[str]]] = {
     Scope.READ: frozenset({Scope.READ}),
@@ -17,12 +19,14 @@ GRANTS: Final[dict[str, frozenset[str]]] = {
     Scope.ADMIN: frozenset(Scope.values),
     Scope.INGEST: frozenset({Scope.INGEST}),
     Scope.BUILD: frozenset({Scope.BUILD}),
+    SHARED: frozenset({SHARED}),
 }
-ROLE_SCOPE: Final[dict[str, Scope]] = {
+ROLE_SCOPE: Final[dict[str, str]] = {
     Membership.Role.OWNER: Scope.ADMIN,
     Membership.Role.ADMIN: Scope.ADMIN,
     Membership.Role.MEMBER: Scope.WRITE,
     Membership.Role.VIEWER: Scope.READ,
+    Membership.Role.GUEST: SHARED,
 }
 
 
@@ -47,7 +51,7 @@ class Principal:
     platform: bool = False
 
     def allows(self, scope: str) -> bool:
-        return scope in self.scopes
+        return scope in self.scopes or (scope == SHARED and Scope.READ in self.scopes)
 
     def require(self, scope: str) -> None:
         if not self.allows(scope):
@@ -89,6 +93,8 @@ class Principal:
         member = next((m for m in joined if name is None or is_named(m.tenant, name)), None)
         if member is None:
             raise PermissionRefused("You are not a member of that tenant.")
+        if member.role == Membership.Role.GUEST:
+            member.tenant.guest = self.user
         return dataclasses.replace(
             self, tenant=member.tenant, scopes=GRANTS[ROLE_SCOPE[member.role]], role=member.role
         )

@@ -59,9 +59,16 @@ def activity_since(tenant: Tenant, *, since: int, limit: int) -> list[ActivityEn
     return list(ActivityEntry.objects.for_tenant(tenant).filter(seq__gt=since).order_by("seq")[:limit])
 
 
+def activity_seen(tenant: Tenant, entries: list[ActivityEntry]) -> list[ActivityEntry]:
+    """Those of them that whoever entered the tenant may see."""
+    of = {entry.pk: entry for entry in entries}
+    seen = set(ActivityEntry.objects.for_tenant(tenant).filter(pk__in=of).values_list("pk", flat=True))
+    return [entry for entry in entries if entry.pk in seen]
+
+
 def activity_last(tenant: Tenant) -> int:
-    """The number of the tenant's last entry; 0 when there was none yet."""
-    counter = ActivityCounter.objects.for_tenant(tenant).values_list("last_seq", flat=True).first()
+    """The number of the tenant's last entry, whoever may see that; 0 when there was none yet."""
+    counter = ActivityCounter.objects.filter(tenant=tenant).values_list("last_seq", flat=True).first()
     return counter or 0
 
 
@@ -70,7 +77,7 @@ def activity_is_kept(tenant: Tenant, *, since: int) -> bool:
     last = activity_last(tenant)
     if since >= last:
         return since == last
-    following: bool = ActivityEntry.objects.for_tenant(tenant).filter(seq=since + 1).exists()
+    following: bool = ActivityEntry.objects.filter(tenant=tenant, seq=since + 1).exists()
     return following
 
 

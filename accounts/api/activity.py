@@ -10,6 +10,7 @@ from rest_framework.views import APIView
 
 from accounts.models import ActivityEntry
 from accounts.permissions import principal_of
+from accounts.principals import SHARED
 from accounts.queries import activity_is_kept, activity_last, activity_since
 
 
@@ -42,7 +43,9 @@ class ActivityResponse(serializers.Serializer[Any]):
 
 
 class ActivityView(APIView):
-    """Entries of the tenant in the order of their numbers, oldest first."""
+    """Entries of the tenant in the order of their numbers, oldest first; guests get what is theirs."""
+
+    required_scope = SHARED
 
     @extend_schema(
         parameters=[ActivityQuery, OpenApiParameter("tenant_id", str)],

@@ -4,11 +4,12 @@ from accounts.models.deliveries import Delivery, Webhook
 from accounts.models.idempotency import IdempotentCall
 from accounts.models.keys import ApiKey, Scope
 from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
-from accounts.models.tenancy import Membership, Tenant, TenantOwned, TenantQuerySet
+from accounts.models.tenancy import SIGHTS, Membership, Tenant, TenantOwned, TenantQuerySet
 from accounts.models.tokens import FederatedIdentity, RefreshToken
 from accounts.models.users import User
 
 __all__ = [
+    "SIGHTS",
     "ActivityCounter",
     "ActivityEntry",
     "ApiKey",

@@ -1,7 +1,9 @@
 """Tenants, who belongs to them, and the base of everything that they own."""
 
+import copy
 import zoneinfo
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
@@ -31,7 +33,12 @@ def validate_origins(value: Any) -> None:
 
 
 class Tenant(models.Model):
-    """One customer. Never deleted, only made inactive: its ledger outlives it."""
+    """One customer. Never deleted, only made inactive: its ledger outlives it.
+
+    `guest` is set on the tenant that a guest has entered: all that is asked of it is then what they may see.
+    """
+
+    guest: "User | None" = None
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     slug = models.SlugField(max_length=63, unique=True)
@@ -60,10 +67,25 @@ class Tenant(models.Model):
     def __str__(self) -> str:
         return self.slug
 
+    def whole(self) -> "Tenant":
+        """The same tenant, of which all is seen."""
+        found = copy.copy(self)
+        found.guest = None
+        return found
+
+
+# What a guest sees of a model's rows: (rows of the tenant, tenant) → those. Rooms enter theirs at the start.
+SIGHTS: Final[dict[type[models.Model], Callable[[Any, Tenant], Any]]] = {}
+
 
 class TenantQuerySet(models.QuerySet[Any]):
     def for_tenant(self, tenant: Tenant) -> Self:
-        return self.filter(tenant=tenant)
+        """The tenant's rows; for a guest those that SIGHTS lets them see, none of a model that it lacks."""
+        rows = self.filter(tenant=tenant)
+        if tenant.guest is None:
+            return rows
+        sight = SIGHTS.get(self.model)
+        return rows.none() if sight is None else sight(rows, tenant)
 
 
 class TenantOwned(models.Model):
@@ -82,13 +104,14 @@ class TenantOwned(models.Model):
 
 
 class Membership(TenantOwned):
-    """A person's role in a tenant."""
+    """A person's role in a tenant. Guests see what is shared with them and nothing else."""
 
     class Role(models.TextChoices):
         OWNER = "owner"
         ADMIN = "admin"
         MEMBER = "member"
         VIEWER = "viewer"
+        GUEST = "guest"
 
     tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="memberships")
     user: "models.ForeignKey[User, User]" = models.ForeignKey(
@@ -102,7 +125,8 @@ class Membership(TenantOwned):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "user"], name="membership_once"),
             models.CheckConstraint(
-                condition=models.Q(role__in=["owner", "admin", "member", "viewer"]), name="membership_role"
+                condition=models.Q(role__in=["owner", "admin", "member", "viewer", "guest"]),
+                name="membership_role",
             ),
         ]
 
