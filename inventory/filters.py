@@ -1,9 +1,9 @@
 """What the filters of accounts.grammar mean for resources and for costs.
 
 `tag:env` is a tag, `utilization:cpu` a figure and `details:size` a detail of a resource; the other
-properties are those of RESOURCES and COSTS. Texts are compared byte by byte, a tag's number or boolean by its
-plain text; a tag is less or greater than a number when it is one itself. What is empty or absent matches
-nothing and does not exist; `!=` is `not =`.
+properties are those of RESOURCES, of COSTS and, of what costs are for alone, of CHARGES. Texts are compared
+byte by byte, a tag's number or boolean by its plain text; a tag is less or greater than a number when it is
+one itself. What is empty or absent matches nothing and does not exist; `!=` is `not =`.
 """
 
 from collections.abc import Callable, Mapping
@@ -43,10 +43,11 @@ class Kind(Enum):
 
 
 class Property(NamedTuple):
-    """`column` is the way to it from the model that is asked."""
+    """`column` is the way to it from the model that is asked, unless `meant` says what a comparison means."""
 
     kind: Kind
     column: str
+    meant: Callable[[Leaf], Q] | None = None
 
 
 Properties = Mapping[str, Property]
@@ -76,6 +77,11 @@ COSTS: Final[Properties] = {
     "source": Property(Kind.TEXT, "cost_day__source"),
     "account": Property(Kind.TEXT, "charge__cloud_account__account_id"),
     "tag": Property(Kind.TAG, "charge__tags"),
+}
+CHARGES: Final[Properties] = {
+    name: Property(known.kind, known.column.removeprefix("charge__"))
+    for name, known in COSTS.items()
+    if known.column.startswith("charge__")
 }
 
 
@@ -109,6 +115,8 @@ def property_of(path: Path, properties: Properties) -> tuple[Property, str]:
 
 def _q(leaf: Leaf, properties: Properties) -> Q:
     asked, key = property_of(leaf.path, properties)
+    if asked.meant is not None:
+        return asked.meant(leaf)
     if asked.kind is Kind.TAG:
         return _tag(leaf, asked.column, key)
     if isinstance(leaf, Exists):

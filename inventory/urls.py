@@ -8,8 +8,15 @@ from inventory.api.budgets import BudgetViewSet
 from inventory.api.bulk import CostBulkView, ResourceBulkView
 from inventory.api.costs import CostLineViewSet, CostSummaryView
 from inventory.api.exports import CostExportView, ResourceExportView
+from inventory.api.folder_permissions import (
+    FolderPermissionListView,
+    FolderPermissionsView,
+    FolderPermissionView,
+)
+from inventory.api.folders import FolderViewSet
 from inventory.api.forecast import CostForecastView
 from inventory.api.imports import ImportViewSet
+from inventory.api.products import ProductViewSet
 from inventory.api.profiles import MappingProfileViewSet
 from inventory.api.rates import ExchangeRateViewSet
 from inventory.api.resources import ResourceViewSet
@@ -21,6 +28,8 @@ router.register("resources", ResourceViewSet, basename="resource")
 router.register("imports", ImportViewSet, basename="import")
 router.register("mapping-profiles", MappingProfileViewSet, basename="mapping-profile")
 router.register("costs", CostLineViewSet, basename="cost")
+router.register("folders", FolderViewSet, basename="folder")
+router.register("products", ProductViewSet, basename="product")
 router.register("budgets", BudgetViewSet, basename="budget")
 router.register("saved-views", SavedViewViewSet, basename="saved-view")
 router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
@@ -35,5 +44,16 @@ urlpatterns = [
     path("costs/anomalies", CostAnomaliesView.as_view(), name="cost-anomalies"),
     path("costs/anomalies/feedback", AnomalyFeedbackView.as_view(), name="anomaly-feedback"),
     path("costs/analytics", CostAnalyticsView.as_view(), name="cost-analytics"),
+    path("folder-permissions", FolderPermissionsView.as_view(), name="folder-permissions"),
+    path(
+        "folder-permissions/<uuid:folder_id>",
+        FolderPermissionListView.as_view(),
+        name="folder-permission-list",
+    ),
+    path(
+        "folder-permissions/<uuid:folder_id>/<str:email>",
+        FolderPermissionView.as_view(),
+        name="folder-permission",
+    ),
     *router.urls,
 ]

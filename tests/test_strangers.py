@@ -37,8 +37,11 @@ from inventory.models import (
     CloudAccount,
     CostLine,
     ExchangeRate,
+    Folder,
+    FolderPermission,
     Import,
     MappingProfile,
+    Product,
     Resource,
     SavedView,
 )
@@ -127,6 +130,9 @@ def secrets(db: None) -> dict[str, str]:
     profile = profile_create(by=by, tenant=tenant, name=f"{MARK}-profile", kind="costs", columns={})
     budget = Budget.objects.create(tenant=tenant, name=f"{MARK}-budget", amount=1, currency="USD")
     view = SavedView.objects.create(tenant=tenant, name=f"{MARK}-view", kind="costs", actor=MARK)
+    folder = Folder.objects.create(tenant=tenant, name=f"{MARK}-folder")
+    product = Product.objects.create(tenant=tenant, folder=folder, name=f"{MARK}-product")
+    FolderPermission.objects.create(tenant=tenant, folder=folder, email=f"{MARK}-reader@example.com")
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     report = ReportJob.objects.create(
@@ -173,6 +179,10 @@ def secrets(db: None) -> dict[str, str]:
         "/exchange-rates/{id}": str(rate.pk),
         "/budgets/{id}": str(budget.pk),
         "/saved-views/{id}": str(view.pk),
+        "/folders/{id}": str(folder.pk),
+        "/products/{id}": str(product.pk),
+        "{folder_id}": str(folder.pk),
+        "{email}": f"{MARK}-reader@example.com",
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
     }
@@ -207,6 +217,9 @@ def state() -> list[Any]:
         list(ExchangeRate.objects.for_tenant(acme.get()).values()),
         list(Budget.objects.for_tenant(acme.get()).values()),
         list(SavedView.objects.for_tenant(acme.get()).values()),
+        list(Folder.objects.for_tenant(acme.get()).values()),
+        list(Product.objects.for_tenant(acme.get()).values()),
+        list(FolderPermission.objects.for_tenant(acme.get()).values()),
         list(AnomalyFeedback.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
@@ -253,11 +266,14 @@ def knock(
         "body": (client(), url, {"tenant_id": "acme"}),
     }
     for how in ways:
-        sender, address, body = named_by[how]
-        answer = getattr(sender, method)(address, **({} if method == "get" else {"data": body}))
+        sender, address, sent = named_by[how]
+        answer = getattr(sender, method)(address, **({} if method == "get" else {"data": sent}))
         told = f"{method} {address} naming the tenant by {how}: {answer.status_code}"
         # A path may repeat the name that the caller gave; nothing else of acme may come back.
-        assert MARK not in answer.getvalue().decode().replace(secrets["{event_id}"], ""), told
+        answered = answer.getvalue().decode()
+        for given in ("{event_id}", "{email}"):
+            answered = answered.replace(secrets[given], "")
+        assert MARK not in answered, told
         if how in {"header", "query", "other name"} or "{" in path.replace(NOBODYS, ""):
             assert answer.status_code in {403, 404}, told
         else:

@@ -46,6 +46,7 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     ],
     "PREPROCESSING_HOOKS": ["config.schema.keep_canonical_paths"],
     "ENUM_NAME_OVERRIDES": {
+        "FolderLevelEnum": "inventory.models.FolderPermission.Level",
         "AnomalyStatusEnum": "inventory.models.AnomalyFeedback.Status",
         "BudgetPeriodEnum": "inventory.models.Budget.Period",
         "PeriodEnum": ["hour", "day", "week", "month"],

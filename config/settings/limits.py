@@ -25,3 +25,7 @@ MAX_BATCH_SIZE: Final[int] = env.int("MAX_BATCH_SIZE", default=1000)
 # Files of resources and costs: as they are sent, and unpacked.
 IMPORT_MAX_BYTES: Final[int] = env.int("IMPORT_MAX_BYTES", default=1024**3)
 IMPORT_MAX_UNPACKED_BYTES: Final[int] = env.int("IMPORT_MAX_UNPACKED_BYTES", default=8 * 1024**3)
+
+# How many products a person may create in so many seconds.
+RATE_LIMIT_PRODUCT_CREATION_MAX: Final[int] = env.int("RATE_LIMIT_PRODUCT_CREATION_MAX", default=1)
+RATE_LIMIT_PRODUCT_CREATION_WINDOW: Final[int] = env.int("RATE_LIMIT_PRODUCT_CREATION_WINDOW", default=7200)

@@ -5,6 +5,7 @@ from inventory.models.anomalies import AnomalyFeedback, AnomalyThresholds
 from inventory.models.automation import AutomationRule, AutomationRun, AutomationTarget
 from inventory.models.budgets import Budget, BudgetNotice
 from inventory.models.costs import Charge, CostDay, CostLine
+from inventory.models.folders import Folder, FolderPermission, Product, ProductCharge, ProductResource
 from inventory.models.imports import Import, MappingProfile
 from inventory.models.rates import ExchangeRate
 from inventory.models.recommendations import (
@@ -29,8 +30,13 @@ __all__ = [
     "CostDay",
     "CostLine",
     "ExchangeRate",
+    "Folder",
+    "FolderPermission",
     "Import",
     "MappingProfile",
+    "Product",
+    "ProductCharge",
+    "ProductResource",
     "RealisedSaving",
     "Recommendation",
     "RecommendationRun",

@@ -1,0 +1,94 @@
+"""Rights in folders, given to addresses. Whoever has no account yet is invited, as a guest."""
+
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+
+from accounts.errors import Conflict
+from accounts.models import Membership, User
+from accounts.principals import Principal
+from accounts.services.deliveries import notify
+from accounts.services.logs import deed
+from accounts.services.passwords import RESET_MAIL
+from accounts.services.tenants import member_add, member_remove, tenant_lock
+from accounts.services.users import user_create
+from inventory.models import Folder, FolderPermission
+from inventory.queries.folders import Level, guests_of, require_level
+
+MOST: Final = 500  # of a folder
+GUEST: Final = Membership.Role.GUEST
+
+
+@transaction.atomic
+def folder_permission_grant(
+    *, by: Principal, folder: Folder, email: str, level: str = Level.VIEW.value
+) -> FolderPermission:
+    """Give an address a right in a folder and all below it.
+
+    Who is no member of the tenant becomes its guest; who has no account gets one, and a mail to set its
+    password. Errors: 400, 403, 404; 409 the address has a right there, or there are too many.
+    """
+    tenant = tenant_lock(folder.tenant)
+    require_level(by, folder.pk, Level.MANAGE)
+    if FolderPermission.objects.for_tenant(tenant).filter(folder=folder).count() >= MOST:
+        raise Conflict(f"A folder has rights of at most {MOST} people.")
+    permission = FolderPermission(tenant=tenant, folder=folder, email=email.lower(), level=level)
+    permission.full_clean(validate_unique=False, validate_constraints=False)
+    try:
+        with transaction.atomic():
+            permission.save()
+    except IntegrityError as error:
+        raise Conflict("That person has a right in the folder already; change it.") from error
+    _log(by, "folder_permission.granted", permission, [None, level])
+    _let_in(by, permission)
+    return permission
+
+
+@transaction.atomic
+def folder_permission_change(*, by: Principal, permission: FolderPermission, level: str) -> FolderPermission:
+    """Another level. Errors: 403, 404; 409 the folder's creator, who always manages it."""
+    row = _changeable(by, permission)
+    before, row.level = row.level, level
+    row.full_clean(validate_unique=False, validate_constraints=False)
+    row.save()
+    _log(by, "folder_permission.changed", row, [before, level])
+    return row
+
+
+@transaction.atomic
+def folder_permission_revoke(*, by: Principal, permission: FolderPermission) -> None:
+    """Take a right back; a guest without any is no guest of the tenant any more. Errors: 403, 404, 409."""
+    row = _changeable(by, permission)
+    _log(by, "folder_permission.revoked", row, [row.level, None])
+    row.delete()
+    tenant = row.tenant
+    if FolderPermission.objects.for_tenant(tenant).filter(email=row.email).exists():
+        return
+    for member in guests_of(tenant, row.email):
+        member_remove(by=by, member=member)
+
+
+def _changeable(by: Principal, permission: FolderPermission) -> FolderPermission:
+    tenant = tenant_lock(permission.tenant)
+    require_level(by, permission.folder_id, Level.MANAGE)
+    rows = FolderPermission.objects.for_tenant(tenant).select_for_update(of=("self",))
+    row: FolderPermission = rows.select_related("folder", "tenant").get(pk=permission.pk)
+    if row.email == row.folder.creator:
+        raise Conflict("Whoever created a folder always manages it.")
+    return row
+
+
+def _let_in(by: Principal, permission: FolderPermission) -> None:
+    tenant = permission.tenant
+    user = User.objects.filter(email=permission.email).first()
+    if user is None:
+        user = user_create(by=by, email=permission.email, password=None, tenant=tenant, role=GUEST)
+        notify(tenant=None, type=RESET_MAIL, to=[user.email], payload={"user_id": str(user.pk)})
+    elif not Membership.objects.for_tenant(tenant).filter(user=user).exists():
+        member_add(by=by, tenant=tenant, user=user, role=GUEST)
+
+
+def _log(by: Principal, action: str, permission: FolderPermission, level: list[Any]) -> None:
+    payload = {"folder_id": str(permission.folder_id), "email": permission.email, "level": permission.level}
+    tenant = permission.tenant
+    deed(by=by, action=action, tenant=tenant, subject=permission, changes={"level": level}, payload=payload)
