@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.fields import Exact
+from accounts.principals import SHARED
 from accounts.tables import FORMATS
 from inventory.api.exports import file_answer
 from inventory.api.fields import currency_field
@@ -23,9 +24,9 @@ from inventory.queries.sums import COSTS as KINDS
 from inventory.queries.views import saved_view
 
 GROUP_HELP = (
-    "Any number of these, parted by commas: month, day, provider, account, service, region, resource,"
-    " charge_category, resource_type, service_category, sub_account_id, sku_id and all other texts of a"
-    f" charge, and tags such as `tag:env`. What has none of one is `{UNALLOCATED}`."
+    "Any number of these, parted by commas: month, day, folder, product, provider, account, service, region,"
+    " resource, charge_category, resource_type, service_category, sub_account_id, sku_id and all other texts"
+    f" of a charge, and tags such as `tag:env`. What has none of one is `{UNALLOCATED}`."
 )
 
 
@@ -119,6 +120,8 @@ def analytics_body(found: Analytics, asked: Asked, dimensions: list[Dimension]) 
 
 
 class CostAnalyticsView(APIView):
+    required_scope = SHARED
+
     @extend_schema(
         operation_id="costs_analytics",
         parameters=[CostAnalyticsQuery, OpenApiParameter("tenant_id", OpenApiTypes.STR)],

@@ -12,6 +12,7 @@ from rest_framework.views import APIView
 from accounts.api.base import validated
 from accounts.api.fields import Exact
 from accounts.permissions import principal_of, refuse_other_tenant
+from accounts.principals import SHARED
 from inventory.api.fields import currency_field
 from inventory.models import AnomalyFeedback
 from inventory.queries.anomalies import cost_anomalies, thresholds_of
@@ -84,6 +85,8 @@ MOST_LISTED = 200
 
 
 class CostAnomaliesView(APIView):
+    required_scope = SHARED
+
     @extend_schema(
         operation_id="costs_anomalies",
         parameters=[AnomalyQuery, OpenApiParameter("tenant_id", OpenApiTypes.STR)],

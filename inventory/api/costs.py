@@ -15,11 +15,13 @@ from rest_framework.views import APIView
 from accounts.api.base import TenantViewSet
 from accounts.api.fields import Exact
 from accounts.permissions import principal_of
+from accounts.principals import SHARED
 from inventory.api.fields import FILTER_HELP, VIEW_HELP, tags_field
-from inventory.filters import COSTS, filter_q, read_filter
+from inventory.filters import filter_q, read_filter
 from inventory.models import Charge, CostLine, SavedView
 from inventory.queries.costs import Summary, cost_summary
 from inventory.queries.dimensions import UNALLOCATED
+from inventory.queries.owners import cost_properties
 from inventory.queries.views import saved_view
 from inventory.rows import CHARGE_FIELDS
 
@@ -82,7 +84,8 @@ class CostLineFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ("currency",)
 
     def by_filter(self, rows: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
-        return rows.filter(filter_q(read_filter(value, COSTS), COSTS))
+        known = cost_properties(principal_of(self.request).home)
+        return rows.filter(filter_q(read_filter(value, known), known))
 
     def by_view(self, rows: QuerySet[CostLine], name: str, value: str) -> QuerySet[CostLine]:
         view = saved_view(principal_of(self.request).home, SavedView.Kind.COSTS, value)
@@ -107,6 +110,7 @@ class CostLineViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[CostLine
     serializer_class = CostLineResponse
     filterset_class = CostLineFilter
     lookup_value_converter = "uuid"
+    required_scope = SHARED
 
 
 class CostSummaryQuery(serializers.Serializer[Any]):
@@ -137,6 +141,8 @@ class CostSummaryResponse(serializers.Serializer[Any]):
 
 
 class CostSummaryView(APIView):
+    required_scope = SHARED
+
     @extend_schema(
         operation_id="costs_summary",
         parameters=[CostSummaryQuery, OpenApiParameter("tenant_id", OpenApiTypes.STR)],

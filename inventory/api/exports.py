@@ -11,6 +11,7 @@ from rest_framework.views import APIView
 
 from accounts import tables
 from accounts.permissions import principal_of
+from accounts.principals import SHARED
 from accounts.streams import Parts, streamed
 from inventory import focus_export
 from inventory.api.fields import FILTER_HELP, VIEW_HELP, currency_field
@@ -54,6 +55,8 @@ class ResourceExportQuery(serializers.Serializer[Any]):
 
 
 class CostExportView(APIView):
+    required_scope = SHARED
+
     @extend_schema(
         operation_id="costs_export",
         parameters=[CostExportQuery, OpenApiParameter("tenant_id", OpenApiTypes.STR)],
@@ -72,6 +75,8 @@ class CostExportView(APIView):
 
 
 class ResourceExportView(APIView):
+    required_scope = SHARED
+
     @extend_schema(
         operation_id="resources_export",
         parameters=[ResourceExportQuery, OpenApiParameter("tenant_id", OpenApiTypes.STR)],

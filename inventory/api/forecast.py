@@ -10,6 +10,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.api.fields import Exact, Month
+from accounts.principals import SHARED
 from inventory.api.fields import currency_field
 from inventory.api.lines import CostLinesQuery, asked_lines
 from inventory.queries.daily import daily_costs
@@ -72,6 +73,8 @@ class CostForecastResponse(serializers.Serializer[Any]):
 
 
 class CostForecastView(APIView):
+    required_scope = SHARED
+
     @extend_schema(
         operation_id="costs_forecast",
         parameters=[CostForecastQuery, OpenApiParameter("tenant_id", OpenApiTypes.STR)],

@@ -14,11 +14,13 @@ from rest_framework.response import Response
 from accounts.api.base import TenantViewSet
 from accounts.api.fields import Exact
 from accounts.permissions import principal_of
+from accounts.principals import SHARED
 from inventory.api.costs import CostLineResponse
 from inventory.api.fields import FILTER_HELP, VIEW_HELP, tags_field
-from inventory.filters import RESOURCES, filter_q, read_filter
+from inventory.filters import filter_q, read_filter
 from inventory.models import Resource, ResourceChange, SavedView
 from inventory.queries.costs import resource_lines
+from inventory.queries.owners import resource_properties
 from inventory.queries.views import saved_view
 
 
@@ -71,7 +73,8 @@ class ResourceFilter(django_filters.FilterSet):
         fields: tuple[str, ...] = ("provider", "region", "state", "resource_type")
 
     def by_filter(self, rows: QuerySet[Resource], name: str, value: str) -> QuerySet[Resource]:
-        return rows.filter(filter_q(read_filter(value, RESOURCES), RESOURCES))
+        known = resource_properties(principal_of(self.request).home)
+        return rows.filter(filter_q(read_filter(value, known), known))
 
     def by_view(self, rows: QuerySet[Resource], name: str, value: str) -> QuerySet[Resource]:
         view = saved_view(principal_of(self.request).home, SavedView.Kind.RESOURCES, value)
@@ -99,6 +102,7 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Resource
     serializer_class = ResourceResponse
     filterset_class = ResourceFilter
     lookup_value_converter = "uuid"
+    required_scope = SHARED
 
     @extend_schema(
         operation_id="resources_history",
@@ -121,7 +125,7 @@ class ResourceViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Resource
     @action(detail=True, filterset_class=None, filter_backends=[])
     def costs(self, request: Request, pk: str) -> Response:
         """The lines of bills that name this resource, the newest first."""
-        lines = resource_lines(self.get_object())
+        lines = resource_lines(self.principal.home, self.get_object())
         return self._page(lines.select_related("charge", "cost_day"), CostLineResponse)
 
     def _page(self, rows: QuerySet[Any], serializer: type[serializers.BaseSerializer[Any]]) -> Response:

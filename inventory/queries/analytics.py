@@ -69,7 +69,7 @@ def cost_analytics(
         sums[key] = sums[key].plus(found)
         totals[key[1]] = totals[key[1]].plus(found)
     ranked = sorted(sums.items(), key=lambda item: (-_cost(item[1], cost), item[0]))
-    times = [place for place, dimension in enumerate(dimensions) if dimension.label is None]
+    times = [place for place, dimension in enumerate(dimensions) if dimension.is_time]
     shown = sorted(ranked[:limit], key=lambda item: (item[0][1], [item[0][0][place] for place in times]))
     return Analytics(
         parts=[Part(*key, found) for key, found in shown],
@@ -96,11 +96,11 @@ def converted_groups(
     tenant: Tenant, lines: QuerySet[CostLine], dimensions: Sequence[Dimension], rates: Rates | None
 ) -> Iterator[tuple[Key, Sums]]:
     """(texts of the dimensions, currency) and sums; a key may come more than once."""
-    charged = [dimension for dimension in dimensions if dimension.label is not None]
+    charged = [dimension for dimension in dimensions if not dimension.is_time]
     for group in cost_groups(tenant, lines, charged, _grain(dimensions, rates)):
         labels = iter(group.labels)
         named = tuple(
-            dimension.of_day(group.day) if dimension.label is None and group.day else next(labels)
+            dimension.of_day(group.day) if dimension.is_time and group.day else next(labels)
             for dimension in dimensions
         )
         rate = rates.of(group.currency, group.day) if rates and group.day else None

@@ -42,10 +42,10 @@ def lines_between(tenant: Tenant, span: Span) -> QuerySet[CostLine]:
     return lines
 
 
-def resource_lines(resource: Resource) -> QuerySet[CostLine]:
+def resource_lines(tenant: Tenant, resource: Resource) -> QuerySet[CostLine]:
     """The lines of one resource, which is told by its provider and the provider's id."""
     same = {"charge__tenant": resource.tenant_id, "charge__provider": resource.provider}
-    return live_lines(resource.tenant).filter(charge__resource_id=resource.resource_id, **same)
+    return live_lines(tenant).filter(charge__resource_id=resource.resource_id, **same)
 
 
 def cost_summary(*, tenant: Tenant, period: str, currency: str | None = None) -> Summary:

@@ -1,4 +1,6 @@
-"""What costs can be grouped by: `month`, `day`, and all that a charge says, under the names of filters."""
+"""What costs can be grouped by: `month`, `day`, `folder`, `product`, and all that a charge says, under the
+names of filters.
+"""
 
 import re
 from collections.abc import Sequence
@@ -11,21 +13,26 @@ from django.db.models.functions import Coalesce, NullIf
 from accounts.errors import ValidationFailed
 from accounts.grammar import GrammarError, parse_path
 from accounts.sql import JsonText
-from inventory.filters import COSTS, Kind, property_of
+from inventory.filters import CHARGES, Kind, property_of
 
 UNALLOCATED: Final = "unallocated"
 TIMES: Final = {"month": 7, "day": 10}  # characters of an ISO date
 ALIASES: Final = {"service": "service_name", "resource": "resource_id"}
-OF_CHARGE: Final = "charge__"
-CHARGED: Final = {name: known for name, known in COSTS.items() if known.column.startswith(OF_CHARGE)}
+OWNERS: Final = ("folder", "product")
 _PART: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
 
 
 class Dimension(NamedTuple):
-    """`label` is its text of a Charge, UNALLOCATED where there is none; None for a part of the date."""
+    """`label` is its text of a Charge, UNALLOCATED where there is none; None for a part of the date and for
+    OWNERS, of which only the tenant's products know.
+    """
 
     name: str
     label: Any
+
+    @property
+    def is_time(self) -> bool:
+        return self.name in TIMES
 
     def of_day(self, day: date) -> str:
         return day.isoformat()[: TIMES[self.name]]
@@ -41,14 +48,13 @@ def read_dimensions(texts: Sequence[str], field: str = "group_by") -> list[Dimen
 
 
 def _dimension(name: str, field: str) -> Dimension:
-    if name in TIMES:
+    if name in TIMES or name in OWNERS:
         return Dimension(name, None)
     try:
-        known, key = property_of(parse_path(ALIASES.get(name, name)), CHARGED)
+        known, key = property_of(parse_path(ALIASES.get(name, name)), CHARGES)
     except GrammarError as error:
         raise ValidationFailed.field(
-            field, f"{name!r} is none of {', '.join(TIMES)}, {', '.join(ALIASES)} … {error}"
+            field, f"{name!r} is none of {', '.join([*TIMES, *OWNERS, *ALIASES])} … {error}"
         ) from error
-    column = known.column.removeprefix(OF_CHARGE)
-    text = JsonText(column, key) if known.kind is Kind.TAG else F(column)
+    text = JsonText(known.column, key) if known.kind is Kind.TAG else F(known.column)
     return Dimension(name, Coalesce(NullIf(text, Value("")), Value(UNALLOCATED)))

@@ -1,9 +1,10 @@
 """Lines of bills added up: first by charge, of which there are few, and only then by what charges say."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
+from uuid import UUID
 
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
@@ -13,7 +14,8 @@ from accounts.exact import EXACT
 from accounts.models import Tenant
 from accounts.sql import ExactSum
 from inventory.models import Charge, CostLine
-from inventory.queries.dimensions import Dimension
+from inventory.queries.dimensions import OWNERS, UNALLOCATED, Dimension
+from inventory.queries.owners import charge_owner, owner_labels
 
 ZERO: Final = Decimal(0)
 COSTS: Final = ("billed", "effective", "list", "contracted")
@@ -61,7 +63,10 @@ class Group(NamedTuple):
 def cost_groups(
     tenant: Tenant, lines: QuerySet[CostLine], dimensions: Sequence[Dimension], grain: str | None
 ) -> Iterator[Group]:
-    """What the lines cost by currency, the dimensions and `grain`: month, day or None."""
+    """What the lines cost by currency, the dimensions and `grain`: month, day or None.
+
+    Of owners whose labels are the same, each is a group of its own.
+    """
     inner, inner_values = _by_charge(lines, grain).query.sql_with_params()
     labels, label_values = _labels(tenant, dimensions).query.sql_with_params()
     names = [f"label_{place}" for place in range(len(dimensions))]
@@ -74,10 +79,13 @@ def cost_groups(
         f"SELECT {', '.join([*keys, *sums])} FROM ({inner}) AS parts"  # noqa: S608  (names of ours alone)
         f" JOIN ({labels}) AS labels ON labels.id = parts.part_charge GROUP BY {', '.join(keys)}"
     )
+    owners = {place: owner_labels(tenant, dimension.name)
+              for place, dimension in enumerate(dimensions) if dimension.name in OWNERS}  # fmt: skip
     with connection.cursor() as cursor:
         cursor.execute(sql, (*inner_values, *label_values))
         for row in cursor.fetchall():
-            yield _group(row, len(names), len(keys), grain)
+            group = _group(row, len(names), len(keys), grain)
+            yield group._replace(labels=_named(group.labels, owners)) if owners else group
 
 
 def _by_charge(lines: QuerySet[CostLine], grain: str | None) -> Any:
@@ -99,8 +107,20 @@ def _by_charge(lines: QuerySet[CostLine], grain: str | None) -> Any:
 
 def _labels(tenant: Tenant, dimensions: Sequence[Dimension]) -> Any:
     charges = Charge.objects.for_tenant(tenant).order_by()
-    labels = {f"label_{place}": dimension.label for place, dimension in enumerate(dimensions)}
+    labels = {
+        f"label_{place}": charge_owner(tenant) if dimension.name in OWNERS else dimension.label
+        for place, dimension in enumerate(dimensions)
+    }
     return charges.annotate(covers=_COVERS, **labels).values("id", "covers", *labels)
+
+
+def _named(labels: Sequence[Any], owners: Mapping[int, Mapping[UUID, str]]) -> tuple[str, ...]:
+    """With the names of products and folders instead of the products' ids."""
+    return tuple(
+        label if place not in owners
+        else UNALLOCATED if label is None else owners[place].get(UUID(str(label)), UNALLOCATED)
+        for place, label in enumerate(labels)
+    )  # fmt: skip
 
 
 def _group(row: Sequence[Any], labels: int, keys: int, grain: str | None) -> Group:

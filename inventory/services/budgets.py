@@ -17,9 +17,10 @@ from accounts.principals import SYSTEM, Principal
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
-from inventory.filters import COSTS, read_filter
+from inventory.filters import read_filter
 from inventory.models import Budget, BudgetNotice
 from inventory.queries.budgets import Standing, budget_standing, crossed
+from inventory.queries.owners import cost_properties
 
 MOST: Final = 100  # of a tenant: all are evaluated together
 MOST_EMAILS: Final = 20
@@ -119,7 +120,7 @@ def _tell(budget: Budget, standing: Standing, notice: BudgetNotice) -> None:
 
 
 def _save(budget: Budget) -> None:
-    read_filter(budget.filter, COSTS)
+    read_filter(budget.filter, cost_properties(budget.tenant))
     _check_thresholds(budget.thresholds)
     _check_emails(budget.emails)
     try:

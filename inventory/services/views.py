@@ -9,9 +9,10 @@ from accounts.models import Tenant
 from accounts.principals import Principal
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
-from inventory.filters import COSTS, RESOURCES, read_filter
+from inventory.filters import read_filter
 from inventory.models import SavedView
 from inventory.queries.dimensions import read_dimensions
+from inventory.queries.owners import cost_properties, resource_properties
 
 MOST = 500  # of a tenant
 
@@ -48,7 +49,8 @@ def saved_view_delete(*, by: Principal, view: SavedView) -> None:
 
 
 def _save(view: SavedView) -> None:
-    read_filter(view.filter, RESOURCES if view.kind == SavedView.Kind.RESOURCES else COSTS)
+    of_kind = resource_properties if view.kind == SavedView.Kind.RESOURCES else cost_properties
+    read_filter(view.filter, of_kind(view.tenant))
     read_dimensions([view.group_by])
     try:
         with transaction.atomic():
