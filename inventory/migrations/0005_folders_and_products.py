@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0007_guests'),
-        ('inventory', '0003_recommendations'),
+        ('inventory', '0004_automation'),
     ]
 
     operations = [
