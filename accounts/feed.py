@@ -20,7 +20,7 @@ from channels.layers import get_channel_layer
 
 from accounts.models import ActivityEntry, Tenant
 from accounts.queries import activity_since
-from accounts.services.logs import WAKE_GROUP
+from accounts.services.wakes import WAKE_GROUP
 
 AT_ONCE: Final = 200
 LOOK_SECONDS: Final = 20.0

@@ -1,24 +1,17 @@
 """Writing down what was done. Every service calls these two inside its own transaction."""
 
-import asyncio
 from typing import Any, Final
 
-import redis
 import structlog
-from asgiref.sync import async_to_sync
-from channels.layers import get_channel_layer
-from django.conf import settings
 from django.db import connection, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
 from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, Tenant
 from accounts.principals import Principal
-from accounts.redis_link import breaker
 from accounts.services.deliveries import fan_out
+from accounts.services.wakes import wake
 
-WAKE_GROUP: Final = "activity"
-WAKE_SECONDS: Final = 1.0
 NEXT_SEQ: Final = f"""
 INSERT INTO {ActivityCounter._meta.db_table} AS counter (id, tenant_id, last_seq) VALUES (%s, %s, 1)
 ON CONFLICT (tenant_id) DO UPDATE SET last_seq = counter.last_seq + 1 RETURNING last_seq
@@ -66,7 +59,7 @@ def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any])
     entry = ActivityEntry.objects.create(
         tenant=tenant, seq=_next_seq(tenant), type=type, ts=timezone.now(), actor=by.actor, payload=payload
     )
-    transaction.on_commit(lambda: _announce(entry), robust=True)
+    transaction.on_commit(lambda: wake(tenant.pk), robust=True)
     fan_out(entry)
     return entry
 
@@ -81,22 +74,6 @@ def _next_seq(tenant: Tenant) -> int:
         cursor.execute(NEXT_SEQ, keys)
         (seq,) = cursor.fetchone()
         return int(seq)
-
-
-def _announce(entry: ActivityEntry) -> None:
-    """Wake the sockets, which read the entry from the database; without a wake they look every 25 s."""
-    if settings.REDIS_URL and not breaker.closed:
-        return
-    try:
-        async_to_sync(_wake)({"type": "activity.wake", "tenant": str(entry.tenant_id)})
-    except (redis.RedisError, OSError):  # TimeoutError is an OSError
-        breaker.trip()
-
-
-async def _wake(message: dict[str, str]) -> None:
-    layer = get_channel_layer()
-    if layer is not None:
-        await asyncio.wait_for(layer.group_send(WAKE_GROUP, message), WAKE_SECONDS)
 
 
 def deed(

@@ -42,9 +42,12 @@ def test_a_frozen_redis_holds_nobody_up(
         with django_capture_on_commit_callbacks(execute=True), transaction.atomic():
             record(tenant=acme, type="test.done", by=SYSTEM, payload={})
         seconds = time.monotonic() - started
+        deadline = started + 10
+        while breaker.closed and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert not breaker.closed
         server.resume()
-    assert seconds < 5
-    assert not breaker.closed
+    assert seconds < 0.5
     assert ActivityEntry.objects.for_tenant(acme).get().seq == 1
 
 
