@@ -5,12 +5,14 @@ from uuid import UUID
 from celery import shared_task
 
 from accounts.principals import SYSTEM
-from inventory.models import Import
+from inventory.models import Import, RecommendationRun
 from inventory.services.automation_runs import runs_expire, step_in
 from inventory.services.automation_steps import run_step, runs_due
 from inventory.services.automation_triggers import rules_fire
 from inventory.services.budgets import budgets_evaluate
 from inventory.services.imports import import_check_claimed, imports_sweep
+from inventory.services.realised import realised_check
+from inventory.services.recommending import recommendations_plan, run_compute
 
 
 @shared_task(name="inventory.check_import")
@@ -55,3 +57,24 @@ def sweep_automation() -> None:
     """Go on with runs whose worker died or was never asked."""
     for run_id in runs_due():
         step_in(run_id, 0)
+
+
+@shared_task(name="inventory.compute_recommendations")
+def compute_recommendations(run_id: str) -> None:
+    """Go through with a computation that was begun."""
+    running = RecommendationRun.objects.filter(state=RecommendationRun.State.RUNNING)
+    run = running.select_related("tenant").filter(pk=UUID(run_id)).first()
+    if run is not None:
+        run_compute(by=SYSTEM, run=run)
+
+
+@shared_task(name="inventory.plan_recommendations")
+def plan_recommendations() -> None:
+    """Each night: compute every tenant's recommendations."""
+    recommendations_plan()
+
+
+@shared_task(name="inventory.check_realised")
+def check_realised() -> None:
+    """Hold what was done against the costs since."""
+    realised_check()

@@ -3,6 +3,8 @@
 import logging
 from typing import Any, Final
 
+from celery.schedules import crontab
+
 from config.settings.env import env
 
 REDIS_URL: Final[str] = env.str("REDIS_URL", default="")
@@ -105,6 +107,16 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
         "task": "inventory.sweep_automation",
         "schedule": 20.0,
         "options": {"expires": 20},
+    },
+    "inventory-plan-recommendations": {
+        "task": "inventory.plan_recommendations",
+        "schedule": crontab(hour=2, minute=40),
+        "options": {"expires": 3600},
+    },
+    "inventory-check-realised": {
+        "task": "inventory.check_realised",
+        "schedule": crontab(hour=4, minute=10),
+        "options": {"expires": 3600},
     },
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }

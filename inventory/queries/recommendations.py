@@ -2,14 +2,18 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
-from django.db.models import F, Q, QuerySet, Window
+from django.db.models import Count, F, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
 from accounts.models import Tenant
-from inventory.models import Recommendation
+from accounts.sql import ExactSum
+from inventory.models import Recommendation, RuleSetting
+from inventory.queries.sums import ZERO
 
 Status = Recommendation.Status
 
@@ -45,3 +49,45 @@ def counted_ids(tenant: Tenant, resources: Iterable[UUID | None]) -> set[UUID]:
     """Which of the open recommendations on these resources count."""
     rows = open_recommendations(tenant).filter(resource__in={one for one in resources if one})
     return set(counted(rows).values_list("pk", flat=True))
+
+
+def rule_settings(tenant: Tenant) -> dict[str, RuleSetting]:
+    """What the tenant set otherwise, by the rule's key."""
+    return {setting.rule: setting for setting in RuleSetting.objects.for_tenant(tenant)}
+
+
+class Total(NamedTuple):
+    """What could be saved in a month in one currency.
+
+    `resources` counts each resource once, with its largest saving; `gross` is the sum of all on resources.
+    `commitments` stands beside, not in it: what is cleaned up first needs no commitment.
+    """
+
+    currency: str
+    resources: Decimal
+    gross: Decimal
+    commitments: Decimal
+    recommendations: int
+
+
+def saving_totals(tenant: Tenant) -> list[Total]:
+    """What the open recommendations could save, by currency."""
+    rows = open_recommendations(tenant).filter(saving_monthly__gt=0)
+    once = _by_currency(Recommendation.objects.filter(pk__in=counted(rows).values("pk")))
+    on_resources = _by_currency(rows.filter(resource__isnull=False))
+    beside = _by_currency(rows.filter(resource__isnull=True))
+    counts = rows.order_by().values_list("currency").annotate(count=Count("pk"))
+    return [
+        Total(
+            currency,
+            once.get(currency, ZERO),
+            on_resources.get(currency, ZERO),
+            beside.get(currency, ZERO),
+            n,
+        )
+        for currency, n in sorted(counts)
+    ]
+
+
+def _by_currency(rows: QuerySet[Recommendation]) -> dict[str, Decimal]:
+    return dict(rows.order_by().values_list("currency").annotate(amount=ExactSum("saving_monthly")))
