@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from email.utils import parsedate_to_datetime
-from smtplib import SMTPException
+from smtplib import SMTPException, SMTPRecipientsRefused
 from typing import Any, Final
 from uuid import UUID
 
@@ -39,6 +39,7 @@ LONGEST_REST: Final = 600
 # Failed attempts in a row, spread by those rests over about a day, until a webhook is paused.
 PAUSE_AFTER: Final = 150
 GONE: Final = 410
+SMTP_PERMANENT: Final = 500
 State = Delivery.State
 
 
@@ -134,8 +135,13 @@ def _mail(delivery: Delivery) -> Outcome:
         mail_send(delivery)
     except NotFound as error:
         return Outcome(False, error=error.message, final=True)
+    except SMTPRecipientsRefused as error:
+        known = all(code >= SMTP_PERMANENT for code, _ in error.recipients.values())
+        return Outcome(False, error=_told(error), final=known)
     except (OSError, SMTPException) as error:
         return Outcome(False, error=_told(error))
+    except ValueError as error:  # an address or a header that no mail server would take
+        return Outcome(False, error=_told(error), final=True)
     return Outcome(True)
 
 

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
 import pytest
 import time_machine
 from django.conf import settings
 from django.core import mail
-from django.core.mail import EmailMultiAlternatives
+from django.core.mail import BadHeaderError, EmailMultiAlternatives
 from django.db import transaction
 from django.template import TemplateDoesNotExist
 
@@ -395,6 +396,29 @@ def test_a_mail_server_that_is_away_is_asked_again(
     clock.shift(BACKOFF[0])
     sweep_deliveries()
     assert (only().state, len(mail.outbox)) == ("delivered", 1)
+
+
+@pytest.mark.parametrize(
+    ("error", "state"),
+    [
+        (SMTPRecipientsRefused({"a@b.example": (550, b"no such mailbox")}), "failed"),
+        (SMTPRecipientsRefused({"a@b.example": (450, b"greylisted")}), "pending"),
+        (BadHeaderError("Header values can't contain newlines"), "failed"),
+        (SMTPServerDisconnected("gone"), "pending"),
+        (TimeoutError("timed out"), "pending"),
+    ],
+)
+def test_what_no_repetition_mends_is_given_up(
+    member: User, monkeypatch: pytest.MonkeyPatch, error: Exception, state: str
+) -> None:
+    def fails(*args: Any) -> None:
+        raise error
+
+    reset_mail(member)
+    monkeypatch.setattr("django.core.mail.backends.locmem.EmailBackend.send_messages", fails)
+    assert deliveries_sweep() == 1
+    assert (only().state, only().attempts) == (state, 1)
+    assert only().last_error.startswith(type(error).__name__)
 
 
 def test_no_mail_to_somebody_who_left_meanwhile(member: User) -> None:
