@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from accounts.pages import keys, members, profile, sign_in, tenants
+from accounts.pages import invitation, keys, members, profile, sign_in, tenants, unsubscribe
 
 urlpatterns = [
     path("/sign-in", sign_in.sign_in, name="sign-in"),
@@ -12,5 +12,10 @@ urlpatterns = [
     path("/keys/<uuid:pk>/revoke", keys.key_revoke, name="key-revoke"),
     path("/keys/<uuid:pk>/rotate", keys.key_rotate, name="key-rotate"),
     path("/members", members.members, name="members"),
+    path("/members/invite", members.invite, name="invite"),
+    path("/members/invitations/<uuid:pk>/withdraw", members.withdraw, name="invitation-withdraw"),
+    path("/invitation/<str:code>", invitation.invitation, name="invitation"),
+    path("/unsubscribe/<str:token>", unsubscribe.unsubscribe, name="unsubscribe"),
     path("/profile", profile.profile, name="profile"),
+    path("/profile/mail", profile.mail, name="profile-mail"),
 ]

@@ -13,7 +13,17 @@ from django.conf import settings
 from django.db import transaction
 from rest_framework.test import APIClient
 
-from accounts.models import ApiKey, AuditEntry, Delivery, Membership, Tenant, User, Webhook
+from accounts.models import (
+    ApiKey,
+    AuditEntry,
+    Delivery,
+    Invitation,
+    MailRefusal,
+    Membership,
+    Tenant,
+    User,
+    Webhook,
+)
 from accounts.principals import SYSTEM
 from accounts.services.logs import record
 from builds.models import (
@@ -135,6 +145,9 @@ def secrets(db: None) -> dict[str, str]:
     FolderPermission.objects.create(tenant=tenant, folder=folder, email=f"{MARK}-reader@example.com")
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
+    invitation = Invitation.objects.create(
+        tenant=tenant, email=f"{MARK}-invited@example.com", expires_at="2099-01-01T00:00:00Z"
+    )
     report = ReportJob.objects.create(
         tenant=tenant,
         account=account_default(),
@@ -183,6 +196,7 @@ def secrets(db: None) -> dict[str, str]:
         "/products/{id}": str(product.pk),
         "{folder_id}": str(folder.pk),
         "{email}": f"{MARK}-reader@example.com",
+        "{invitation_id}": str(invitation.pk),
         "{token_id}": str(token.pk),
         "{user_id}": str(person.pk),
     }
@@ -222,6 +236,8 @@ def state() -> list[Any]:
         list(FolderPermission.objects.for_tenant(acme.get()).values()),
         list(AnomalyFeedback.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
+        list(Invitation.objects.for_tenant(acme.get()).values()),
+        list(MailRefusal.objects.for_tenant(acme.get()).values()),
         list(Delivery.objects.for_tenant(acme.get()).values()),
         list(DeadLetter.objects.for_tenant(acme.get()).values()),
         *(list(rows.objects.filter(tenant=acme.get()).values()) for rows in BUILDS),

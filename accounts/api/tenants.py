@@ -181,5 +181,7 @@ def _user(**known_by: Any) -> User:
     names = {"email": "email__iexact", "user_id": "pk"}
     user = User.objects.filter(is_active=True, **{names[k]: v for k, v in known_by.items()}).first()
     if user is None:
-        raise NotFound("There is no active account like that; create it with POST /users.")
+        raise NotFound(
+            "There is no active account like that; invite them with POST /tenants/{id}/invitations."
+        )
     return user

@@ -4,6 +4,7 @@ from accounts.models.deliveries import Delivery, Webhook
 from accounts.models.idempotency import IdempotentCall
 from accounts.models.keys import ApiKey, Scope
 from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
+from accounts.models.mail import Invitation, MailKind, MailRefusal
 from accounts.models.tenancy import SIGHTS, Membership, Tenant, TenantOwned, TenantQuerySet
 from accounts.models.tokens import FederatedIdentity, RefreshToken
 from accounts.models.users import User
@@ -17,6 +18,9 @@ __all__ = [
     "Delivery",
     "FederatedIdentity",
     "IdempotentCall",
+    "Invitation",
+    "MailKind",
+    "MailRefusal",
     "Membership",
     "RefreshToken",
     "Scope",

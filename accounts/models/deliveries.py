@@ -8,6 +8,7 @@ from django.db import models
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
+from accounts.models.mail import MailKind
 from accounts.models.tenancy import Tenant, TenantOwned, TenantQuerySet
 
 MAX_PATTERNS: Final = 50
@@ -87,6 +88,7 @@ class Delivery(models.Model):
     webhook = models.ForeignKey(Webhook, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     target = models.CharField(max_length=2048, help_text="A URL or an e-mail address.")
     event_type = models.CharField(max_length=64)
+    mail_kind = models.CharField(max_length=16, choices=MailKind.choices, blank=True)
     payload = models.JSONField(default=dict)
     state = models.CharField(max_length=16, choices=State.choices, default=State.PENDING)
     attempts = models.PositiveIntegerField(default=0)

@@ -7,11 +7,12 @@ from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
-from accounts.pages.gate import inside, show, signed_in_page
-from accounts.principals import Principal
+from accounts.pages.gate import inside, show, signed_in_page, tenant_page
+from accounts.principals import SHARED, Principal
+from accounts.services.mail_choices import mail_choices, mail_choices_set
 from accounts.services.users import user_update
 
 
@@ -30,6 +31,12 @@ class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptab
         fields = ["first_name", "last_name", "job_title", "timezone"]
 
 
+class MailForm(forms.Form):
+    alerts = forms.BooleanField(label="Alerts, budgets and differences found", required=False)
+    approvals = forms.BooleanField(label="Requests for approval", required=False)
+    digest = forms.BooleanField(label="The weekly digest", required=False)
+
+
 @require_http_methods(["GET", "POST"])
 @signed_in_page
 def profile(request: HttpRequest, person: Principal) -> HttpResponse:
@@ -40,4 +47,19 @@ def profile(request: HttpRequest, person: Principal) -> HttpResponse:
         user_update(by=person, user=user, changes=form.cleaned_data)
         messages.success(request, "Your profile is saved.")
         return redirect("console:profile")
-    return show(request, "accounts/profile.html", inside(request, person) or person, form=form)
+    here = inside(request, person)
+    choices = here and MailForm(mail_choices(tenant=here.home, address=user.email))
+    return show(request, "accounts/profile.html", here or person, form=form, mail=choices)
+
+
+@require_POST
+@tenant_page(SHARED)
+def mail(request: HttpRequest, principal: Principal) -> HttpResponse:
+    assert principal.user is not None  # noqa: S101  (the gate lets only people in)
+    form = MailForm(request.POST)
+    form.full_clean()
+    mail_choices_set(
+        by=principal, tenant=principal.home, address=principal.user.email, wanted=form.cleaned_data
+    )
+    messages.success(request, "Your choice of mails is saved.")
+    return redirect("console:profile")

@@ -9,23 +9,44 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from accounts.background import ask_worker
-from accounts.models import ActivityEntry, Delivery, Tenant, Webhook
+from accounts.models import ActivityEntry, Delivery, MailKind, MailRefusal, Tenant, Webhook
 
 PRUNE_AT_ONCE: Final = 1000
 
 
-def notify(*, tenant: Tenant | None, type: str, to: Iterable[str], payload: dict[str, Any]) -> list[Delivery]:
-    """Mail to each address, in the caller's transaction; webhooks are told by `record()` already.
+def notify(
+    *,
+    tenant: Tenant | None,
+    type: str,
+    to: Iterable[str],
+    payload: dict[str, Any],
+    kind: MailKind = MailKind.ALERTS,
+) -> list[Delivery]:
+    """Mail to each address that does not refuse its kind, in the caller's transaction.
 
-    The text is `templates/email/<type>.txt`, whose first line is the subject, and `<type>.html`, with
-    `payload` as their context.
+    Webhooks are told by `record()` already. The text is `templates/email/<type>.txt`, whose first line is the
+    subject, and `<type>.html`, with `payload` as their context.
     """
+    addresses = list(to)
+    refused = _refusing(tenant, kind, addresses) if tenant is not None else set()
     return [
         delivery_enqueue(
-            tenant=tenant, kind=Delivery.Kind.MAIL, target=address, event_type=type, payload=payload
+            tenant=tenant,
+            kind=Delivery.Kind.MAIL,
+            target=address,
+            event_type=type,
+            payload=payload,
+            mail_kind=kind,
         )
-        for address in to
+        for address in addresses
+        if address.lower() not in refused
     ]
+
+
+def _refusing(tenant: Tenant, kind: MailKind, addresses: Iterable[str]) -> set[str]:
+    wanted = [address.lower() for address in addresses]
+    rows = MailRefusal.objects.for_tenant(tenant).filter(kind=kind, address__in=wanted)
+    return set(rows.values_list("address", flat=True))
 
 
 def fan_out(entry: ActivityEntry) -> None:
@@ -57,12 +78,19 @@ def delivery_enqueue(
     event_type: str,
     payload: dict[str, Any],
     webhook: Webhook | None = None,
+    mail_kind: str = "",
 ) -> Delivery:
     """Write a message down in the caller's transaction: it is sent if and only if that commits."""
     if not connection.in_atomic_block:
         raise RuntimeError("A delivery belongs inside the transaction of the deed that it tells.")
     delivery = Delivery.objects.create(
-        tenant=tenant, kind=kind, webhook=webhook, target=target, event_type=event_type, payload=payload
+        tenant=tenant,
+        kind=kind,
+        webhook=webhook,
+        target=target,
+        event_type=event_type,
+        mail_kind=mail_kind,
+        payload=payload,
     )
     send_soon(delivery)
     return delivery

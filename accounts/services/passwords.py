@@ -8,7 +8,7 @@ from django.contrib.auth.tokens import default_token_generator
 from django.db import transaction
 
 from accounts.errors import InvalidToken, NotFound, PermissionRefused
-from accounts.models import User
+from accounts.models import MailKind, User
 from accounts.principals import user_principal
 from accounts.services.deliveries import notify
 from accounts.services.logs import audit
@@ -32,7 +32,8 @@ def password_reset_request(*, email: str) -> None:
     audit(by=ANONYMOUS, action=RESET_MAIL, subject=user)
     if user is not None:
         # With the id alone: the code is made where it is sent, and never lies anywhere.
-        notify(tenant=None, type=RESET_MAIL, to=[user.email], payload={"user_id": str(user.pk)})
+        payload = {"user_id": str(user.pk)}
+        notify(tenant=None, type=RESET_MAIL, to=[user.email], payload=payload, kind=MailKind.ACCOUNT)
 
 
 def password_reset_context(payload: dict[str, Any]) -> dict[str, Any]:

@@ -52,12 +52,20 @@ def tenant_update(*, by: Principal, tenant: Tenant, changes: dict[str, Any]) -> 
 def member_add(*, by: Principal, tenant: Tenant, user: User, role: str) -> Membership:
     """Give a person a role; 409 when they have one already."""
     tenant_lock(tenant)
-    _require_rank(by, role)
-    member, created = Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"role": role})
+    require_rank(by, role)
+    member, created = member_join(by=by, tenant=tenant, user=user, role=role)
     if not created:
         raise Conflict("That person is a member already.")
-    _log(by, "member.added", member, {"role": [None, role]})
     return member
+
+
+@transaction.atomic
+def member_join(*, by: Principal, tenant: Tenant, user: User, role: str) -> tuple[Membership, bool]:
+    """The membership of somebody who was let in, in a tenant locked by the caller; whether it is new."""
+    member, created = Membership.objects.get_or_create(tenant=tenant, user=user, defaults={"role": role})
+    if created:
+        _log(by, "member.added", member, {"role": [None, role]})
+    return member, created
 
 
 @transaction.atomic
@@ -69,7 +77,7 @@ def member_set_role(*, by: Principal, member: Membership, role: str) -> Membersh
         return member
     if before == OWNER:
         require_other_owner(tenant=member.tenant, user=member.user)
-    _require_rank(by, before, role)
+    require_rank(by, before, role)
     member.role = role
     member.save(update_fields=["role"])
     allowed = GRANTS[ROLE_SCOPE[role]]
@@ -85,7 +93,7 @@ def member_remove(*, by: Principal, member: Membership) -> None:
     tenant_lock(member.tenant)
     if member.role == OWNER:
         require_other_owner(tenant=member.tenant, user=member.user)
-    _require_rank(by, member.role)
+    require_rank(by, member.role)
     api_keys_revoke(by=by, keys=_tokens(member))
     _log(by, "member.removed", member, {"role": [member.role, None]})
     member.delete()
@@ -112,7 +120,7 @@ def member_of(*, tenant: Tenant, user_id: UUID) -> Membership:
     return found
 
 
-def _require_rank(by: Principal, *roles: str) -> None:
+def require_rank(by: Principal, *roles: str) -> None:
     """Owners are made and unmade by owners and by the platform, so that no admin can seize a tenant."""
     if OWNER in roles and not by.platform and by.role != OWNER:
         raise PermissionRefused("Only an owner of the tenant, or the platform, may do this to an owner.")

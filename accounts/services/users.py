@@ -12,6 +12,7 @@ from accounts.errors import Conflict, PermissionRefused, ValidationFailed
 from accounts.models import Membership, Tenant, User
 from accounts.principals import Principal, is_platform
 from accounts.services.logs import audit, record
+from accounts.services.mail_choices import mail_choices_move
 from accounts.services.revocation import api_keys_revoke, live_tokens
 from accounts.services.sessions import sessions_end
 from accounts.services.tenants import OWNER, member_add, require_other_owner
@@ -181,6 +182,8 @@ def _apply(by: Principal, user: User, changes: dict[str, Any]) -> None:
         setattr(user, name, value)
     user.full_clean(exclude=["password"])
     user.save()
+    if "email" in before:
+        mail_choices_move(before=before["email"][0], after=user.email)
     if before:
         _log(by, "user.updated", user, before)
     if password is not None:

@@ -23,6 +23,8 @@ from accounts.models import (
     Delivery,
     FederatedIdentity,
     IdempotentCall,
+    Invitation,
+    MailRefusal,
     Membership,
     RefreshToken,
     Tenant,
@@ -62,6 +64,12 @@ MAKERS: dict[type[Model], Callable[[int], Any]] = {
     ),
     ActivityCounter: lambda n: ActivityCounter.objects.create(tenant=_tenant_with(n)),
     Webhook: lambda n: Webhook.objects.create(tenant=_tenant_with(n), url="https://example.com"),
+    Invitation: lambda n: Invitation.objects.create(
+        tenant=_tenant_with(n), email=f"i{n}@example.com", role="viewer", expires_at=timezone.now()
+    ),
+    MailRefusal: lambda n: MailRefusal.objects.create(
+        tenant=_tenant_with(n), address="a@example.com", kind="digest"
+    ),
     Delivery: lambda n: Delivery.objects.create(
         tenant=_tenant_with(n), kind="mail", target="a@example.com", event_type="x.y"
     ),

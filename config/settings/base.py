@@ -94,9 +94,11 @@ USE_TZ = True
 USE_I18N = False
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
+# Mail with its codes is printed on a developer's console alone; in production without SMTP_HOST it waits and
+# fails in sight (the outbox in the back office).
 EMAIL_BACKEND = (
     "django.core.mail.backends.smtp.EmailBackend"
-    if env.str("SMTP_HOST", default="")
+    if STRICT or env.str("SMTP_HOST", default="")
     else "django.core.mail.backends.console.EmailBackend"
 )
 EMAIL_HOST = env.str("SMTP_HOST", default="")

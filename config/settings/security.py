@@ -9,6 +9,7 @@ from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
 
+from config.settings.base import SERVE_PORT
 from config.settings.env import ENVIRONMENT, STRICT, env, local_secret
 
 
@@ -58,6 +59,11 @@ ADMIN_EMAIL_DOMAINS: list[str] = [d.lower() for d in env.list("ADMIN_EMAIL_DOMAI
 ALLOW_PUBLIC_REGISTRATION: bool = env.bool("ALLOW_PUBLIC_REGISTRATION", default=not STRICT)
 
 ALLOWED_HOSTS: list[str] = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"])
+_HOST = next((host.lstrip(".") for host in ALLOWED_HOSTS if host != "*"), "localhost")
+# Where people find us: links in mail begin with it.
+PUBLIC_URL: str = env.str(
+    "PUBLIC_URL", default=f"https://{_HOST}" if STRICT else f"http://localhost:{SERVE_PORT}"
+).rstrip("/")
 CSRF_FAILURE_VIEW = "config.errors.csrf_failure"
 CSRF_TRUSTED_ORIGINS: list[str] = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 # Addresses or networks of the proxies in front; only they may name the client in X-Forwarded-For.

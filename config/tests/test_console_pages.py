@@ -30,8 +30,11 @@ FORMS_ONLY = {
     "event-void",
     "event-amend",
     "letter-dismiss",
+    "invite",
+    "invitation-withdraw",
+    "profile-mail",
 }  # answer to POST alone
-OTHER = {"sign-in", "event", "letter", "statement", "import", "not-found"}
+OTHER = {"sign-in", "event", "letter", "statement", "import", "invitation", "unsubscribe", "not-found"}
 
 
 def people(request: pytest.FixtureRequest, *names: str) -> list[User]:
