@@ -96,7 +96,7 @@ def test_neither_queue_nor_outbox_holds_the_code(member: User, committed: Any, m
     monkeypatch.setattr(deliver, "apply_async", lambda *args, **kwargs: sent.append((args, kwargs)))
     ask(member.email, committed)
     delivery = Delivery.objects.get()
-    assert sent == [(((), {"delivery_id": str(delivery.pk)}), {"countdown": 0, "retry": False})]
+    assert sent == [(((), {"delivery_id": str(delivery.pk)}), {"countdown": 0})]
     assert (delivery.state, delivery.target, delivery.tenant) == ("pending", member.email, None)
     assert delivery.payload == {"user_id": str(member.pk)}
     assert not mail.outbox
