@@ -220,7 +220,8 @@ def _settle(build: Build, decision: Decision, entry: Entry, now: datetime) -> No
     build.message = build.message if entry.message is None else entry.message
     build.run_id = entry.run_id or ("" if decision.move == Move.RESUME else build.run_id)
     build.reported_at, build.occurred_at = now, entry.occurred_at or now
-    build.heartbeat_at = build.heartbeat_at and now
+    # Whoever takes it up may take their time; their own first heartbeat is the first to be missed.
+    build.heartbeat_at = None if decision.move == Move.RESUME else build.heartbeat_at and now
     if decision.move == Move.REQUEST_CANCEL:
         build.cancel_requested_at, build.reason = now, entry.reason
     elif decision.move in (Move.COMPLETE, Move.FAIL, Move.RESUME):

@@ -119,6 +119,18 @@ def test_after_a_resume_the_lost_run_is_superseded(api: Any, build: str, report:
     assert report(30, run_id="two")[0] == 200
 
 
+def test_a_resume_waits_for_its_run_to_begin(api: Any, build: str, report: Report, clock: Any) -> None:
+    beat(api, build, run_id="one")
+    report(25, run_id="one", status="failed")
+    api.post(f"{build}/resume", {})
+    clock.shift(86400)
+    assert builds_sweep()["lost"] == 0
+    assert (api.get(build).json()["status"], api.get(build).json()["stuck"]) == ("in_progress", False)
+    beat(api, build, run_id="two")
+    clock.shift(900)
+    assert builds_sweep()["lost"] == 1
+
+
 def test_a_build_without_heartbeats_is_overdue_by_its_budget_once(
     api: Any, build: str, report: Report, clock: Any
 ) -> None:
