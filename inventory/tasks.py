@@ -6,7 +6,7 @@ from celery import shared_task
 
 from accounts.principals import SYSTEM
 from inventory.models import Import, RecommendationRun
-from inventory.services.automation_runs import runs_expire, step_in
+from inventory.services.automation_runs import runs_expire, step_ask
 from inventory.services.automation_steps import run_step, runs_due
 from inventory.services.automation_triggers import rules_fire
 from inventory.services.budgets import budgets_evaluate
@@ -54,9 +54,10 @@ def step_automation(run_id: str) -> None:
 
 @shared_task(name="inventory.sweep_automation")
 def sweep_automation() -> None:
-    """Go on with runs whose worker died or was never asked."""
+    """Find runs whose worker died or was never asked; go on with them here while none can be asked."""
     for run_id in runs_due():
-        step_in(run_id, 0)
+        if not step_ask(run_id):
+            run_step(run_id=run_id)
 
 
 @shared_task(name="inventory.compute_recommendations")

@@ -4,6 +4,8 @@ from rest_framework.routers import SimpleRouter
 from inventory.api.accounts import CloudAccountViewSet
 from inventory.api.analytics import CostAnalyticsView
 from inventory.api.anomalies import AnomalyFeedbackView, CostAnomaliesView
+from inventory.api.automation import AutomationRuleViewSet
+from inventory.api.automation_runs import AutomationRunViewSet
 from inventory.api.budgets import BudgetViewSet
 from inventory.api.bulk import CostBulkView, ResourceBulkView
 from inventory.api.costs import CostLineViewSet, CostSummaryView
@@ -30,6 +32,8 @@ router.register("mapping-profiles", MappingProfileViewSet, basename="mapping-pro
 router.register("costs", CostLineViewSet, basename="cost")
 router.register("folders", FolderViewSet, basename="folder")
 router.register("products", ProductViewSet, basename="product")
+router.register("automation-rules", AutomationRuleViewSet, basename="automation-rule")
+router.register("automation-rules/<uuid:rule_id>/runs", AutomationRunViewSet, basename="automation-run")
 router.register("budgets", BudgetViewSet, basename="budget")
 router.register("saved-views", SavedViewViewSet, basename="saved-view")
 router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")

@@ -43,6 +43,8 @@ from gcore.models import ReportJob
 from gcore.services.accounts import account_default
 from inventory.models import (
     AnomalyFeedback,
+    AutomationRule,
+    AutomationRun,
     Budget,
     CloudAccount,
     CostLine,
@@ -55,9 +57,11 @@ from inventory.models import (
     Resource,
     SavedView,
 )
+from inventory.services.automation_plans import rule_plan
 from inventory.services.bulk import Sent, costs_bulk, resources_bulk
 from inventory.services.imports import import_receive
 from inventory.services.profiles import profile_create
+from inventory.tests.automation import rule as automation_rule
 from inventory.tests.rows import cost, resource
 from tests.builders import make_key, make_tenant, make_user
 from usage.models import Alert, DeadLetter, Meter, PriceRule, Statement, UsageEvent
@@ -139,6 +143,8 @@ def secrets(db: None) -> dict[str, str]:
     )
     profile = profile_create(by=by, tenant=tenant, name=f"{MARK}-profile", kind="costs", columns={})
     budget = Budget.objects.create(tenant=tenant, name=f"{MARK}-budget", amount=1, currency="USD")
+    automation = automation_rule(tenant, name=f"{MARK}-automation", filter=f"name = {MARK}")
+    run = rule_plan(by=by, rule=automation)
     view = SavedView.objects.create(tenant=tenant, name=f"{MARK}-view", kind="costs", actor=MARK)
     folder = Folder.objects.create(tenant=tenant, name=f"{MARK}-folder")
     product = Product.objects.create(tenant=tenant, folder=folder, name=f"{MARK}-product")
@@ -191,6 +197,9 @@ def secrets(db: None) -> dict[str, str]:
         "/cloud-accounts/{id}": str(CloudAccount.objects.get(account_id=MARK).pk),
         "/exchange-rates/{id}": str(rate.pk),
         "/budgets/{id}": str(budget.pk),
+        "{rule_id}": str(automation.pk),
+        "/runs/{id}": str(run.pk),
+        "/automation-rules/{id}": str(automation.pk),
         "/saved-views/{id}": str(view.pk),
         "/folders/{id}": str(folder.pk),
         "/products/{id}": str(product.pk),
@@ -230,6 +239,8 @@ def state() -> list[Any]:
         list(MappingProfile.objects.for_tenant(acme.get()).values()),
         list(ExchangeRate.objects.for_tenant(acme.get()).values()),
         list(Budget.objects.for_tenant(acme.get()).values()),
+        list(AutomationRule.objects.for_tenant(acme.get()).values()),
+        list(AutomationRun.objects.for_tenant(acme.get()).values()),
         list(SavedView.objects.for_tenant(acme.get()).values()),
         list(Folder.objects.for_tenant(acme.get()).values()),
         list(Product.objects.for_tenant(acme.get()).values()),

@@ -48,6 +48,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
     "ENUM_NAME_OVERRIDES": {
         "FolderLevelEnum": "inventory.models.FolderPermission.Level",
         "AnomalyStatusEnum": "inventory.models.AnomalyFeedback.Status",
+        "AutomationRunStateEnum": "inventory.models.AutomationRun.State",
+        "AutomationTargetStateEnum": "inventory.models.AutomationTarget.State",
         "BudgetPeriodEnum": "inventory.models.Budget.Period",
         "PeriodEnum": ["hour", "day", "week", "month"],
         "ImportKindEnum": "inventory.models.Import.Kind",

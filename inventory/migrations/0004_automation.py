@@ -5,6 +5,7 @@ import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 import uuid_utils.compat
+import inventory.models.automation
 from django.db import migrations, models
 
 
@@ -23,7 +24,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=255)),
                 ('rule_type', models.CharField(blank=True, help_text='A word for people.', max_length=63)),
                 ('is_enabled', models.BooleanField(default=True)),
-                ('trigger', models.JSONField(default=dict)),
+                ('trigger', models.JSONField(default=inventory.models.automation.manual)),
                 ('filter', models.CharField(blank=True, max_length=2000)),
                 ('match_criteria', accounts.models.fields.ExactJSONField(blank=True, decoder=accounts.models.fields.ExactJSONDecoder, default=dict, encoder=accounts.models.fields.ExactJSONEncoder, help_text='Such as {"tag:env": "dev"}.')),
                 ('actions', models.JSONField(default=list)),

@@ -11,6 +11,10 @@ from accounts.models.fields import ByteOrderedCharField, ExactJSONField
 from inventory.models.resources import ID_LENGTH, Resource
 
 
+def manual() -> dict[str, str]:
+    return {"type": "manual"}
+
+
 class AutomationRule(TenantOwned):
     """When, to which resources, and what: acts only by runs, each with a frozen plan.
 
@@ -23,7 +27,7 @@ class AutomationRule(TenantOwned):
     name = models.CharField(max_length=255)
     rule_type = models.CharField(max_length=63, blank=True, help_text="A word for people.")
     is_enabled = models.BooleanField(default=True)
-    trigger = models.JSONField(default=dict)
+    trigger = models.JSONField(default=manual)
     filter = models.CharField(max_length=2000, blank=True)
     match_criteria = ExactJSONField(default=dict, blank=True, help_text='Such as {"tag:env": "dev"}.')
     actions = models.JSONField(default=list)

@@ -9,7 +9,7 @@ from django.db.models import Q, QuerySet
 from accounts.errors import ValidationFailed
 from accounts.grammar import And, Compare, Filter, GrammarError, In, Value, leaves, parse_path
 from accounts.models import Tenant
-from inventory.actions import AT_PROVIDER, CHANGING, SUMMARY, Action, effect_q, kind_of
+from inventory.actions import AT_PROVIDER, CHANGING, SUMMARY, Action, effect_q, kind_of, read_actions
 from inventory.adapters import ProviderError, adapter_for
 from inventory.filters import RESOURCES, Kind, filter_q, property_of, read_filter
 from inventory.models import AutomationRule, Recommendation, Resource
@@ -70,6 +70,15 @@ def rule_preview(rule: AutomationRule) -> Preview:
     return Preview(matched, fleet, allowed, obstacle(definition, matched, fleet, shown), shown)
 
 
+def rule_problem(rule: AutomationRule) -> str:
+    """Why the rule can do nothing as it stands, whatever there is; empty when it can."""
+    try:
+        conditions(Definition.of(rule))
+    except ValidationFailed as error:
+        return error.message
+    return ""
+
+
 def rule_targets(tenant: Tenant, definition: Definition) -> QuerySet[Resource]:
     """The resources on which it would do something, by id. Errors: ValidationFailed, so nothing is met."""
     effects = Q()
@@ -96,10 +105,12 @@ def fleet_of(tenant: Tenant) -> int:
 
 
 def conditions(definition: Definition) -> Filter:
-    """The filter and the older service's criteria together; ValidationFailed when there are none."""
+    """The filter and the older service's criteria together.
+
+    Errors: ValidationFailed when there are none, or anything of the rule cannot be understood.
+    """
     read_trigger(definition.trigger)
-    if not definition.actions:
-        raise ValidationFailed.field("actions", "the rule has none.")
+    read_actions(definition.actions)
     criteria = read_criteria(definition.match_criteria)
     by_recommendation = definition.trigger["type"] == "recommendation"
     if not (definition.filter.strip() or criteria.parts or by_recommendation):

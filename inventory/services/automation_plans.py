@@ -83,7 +83,13 @@ def _issue(by: Principal, run: AutomationRun, targets: list[AutomationTarget]) -
     deed(by=by, action="automation_run.planned", tenant=run.tenant, subject=run, payload=told(run))
     if run.state == State.WAITING:
         expires = f"{run.expires_at:%Y-%m-%d %H:%M} UTC"
-        payload = {**told(run), "tenant": run.tenant.slug, "actions": len(targets), "expires_at": expires}
+        payload = {
+            **told(run),
+            "id": str(run.pk),
+            "tenant": run.tenant.slug,
+            "actions": len(targets),
+            "expires_at": expires,
+        }
         notify(tenant=run.tenant, type="approval.requested", to=_approvers(run), payload=payload)
     return run
 

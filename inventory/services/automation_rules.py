@@ -1,6 +1,7 @@
 """Rules: made, changed, deleted. What they do is planned and done elsewhere."""
 
 import dataclasses
+import json
 from typing import Any, Final
 
 from django.core.exceptions import ValidationError
@@ -12,6 +13,8 @@ from accounts.models import ActivityCounter, ApiKey, Tenant
 from accounts.principals import SYSTEM, Principal
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
+from accounts.wire import encode
+from inventory.actions import read_actions
 from inventory.filters import RESOURCES, read_filter
 from inventory.models import AutomationRule, AutomationRun, Budget
 from inventory.triggers import read_trigger
@@ -22,21 +25,21 @@ FIELDS: Final = (
     "name", "rule_type", "is_enabled", "trigger", "filter", "match_criteria", "actions", "max_targets",
     "max_percent", "requires_approval",
 )  # fmt: skip
+OLDER: Final = "action_type"  # the one action, by a word that need not mean anything here
 PLAIN: Final = frozenset({"name", "rule_type", "is_enabled"})  # they change nothing of what it does
 
 
 @transaction.atomic
 def rule_create(*, by: Principal, tenant: Tenant, **fields: Any) -> AutomationRule:
-    """A new rule; `fields` are those of FIELDS. It looks at what happens from now on.
+    """A new rule; `fields` are those of FIELDS, or OLDER for `actions`. It looks at what happens from now on.
 
     Errors: 400 a field, 409 the name is taken or there are too many.
     """
     tenant = tenant_lock(tenant)
     if AutomationRule.objects.for_tenant(tenant).count() >= MOST:
         raise Conflict(f"A tenant has at most {MOST} automation rules.")
-    rule = AutomationRule(
-        tenant=tenant, **fields, created_by=by.actor, changed_by=by.actor, authors=people(by)
-    )
+    wrote = {"created_by": by.actor, "changed_by": by.actor, "authors": people(by)}
+    rule = AutomationRule(tenant=tenant, **_read(fields), **wrote)
     _aim(rule)
     _save(rule)
     deed(by=by, action="automation_rule.created", tenant=tenant, subject=rule, payload={"name": rule.name})
@@ -45,10 +48,10 @@ def rule_create(*, by: Principal, tenant: Tenant, **fields: Any) -> AutomationRu
 
 @transaction.atomic
 def rule_update(*, by: Principal, rule: AutomationRule, changes: dict[str, Any]) -> AutomationRule:
-    """Change some of FIELDS. Plans of what it did before are not begun any more. Errors: 400, 404, 409."""
+    """Change some of FIELDS, or OLDER. Plans made before are not begun any more. Errors: 400, 404, 409."""
     row = rule_locked(rule)
     before = {name: getattr(row, name) for name in FIELDS}
-    told = {name: [before[name], value] for name, value in changes.items() if before[name] != value}
+    told = {name: [before[name], value] for name, value in _read(changes).items() if before[name] != value}
     if not told:
         return row
     for name, (_, value) in told.items():
@@ -60,7 +63,7 @@ def rule_update(*, by: Principal, rule: AutomationRule, changes: dict[str, Any])
         _aim(row)
     _save(row)
     deed(
-        by=by, action="automation_rule.updated", tenant=row.tenant, subject=row, changes=told,
+        by=by, action="automation_rule.updated", tenant=row.tenant, subject=row, changes=_plain(told),
         payload={"name": row.name, "version": row.version},
     )  # fmt: skip
     return row
@@ -93,6 +96,24 @@ def people(by: Principal) -> list[str]:
     return [str(found)] if found is not None else []
 
 
+def _read(fields: dict[str, Any]) -> dict[str, Any]:
+    """What is written of them. Errors: 400."""
+    found = dict(fields)
+    if OLDER in found:
+        word = found.pop(OLDER)
+        found.setdefault("actions", [{"type": word}] if word else [])
+    elif "actions" in found:
+        found["actions"] = read_actions(found["actions"])
+    if "trigger" in found:
+        found["trigger"] = read_trigger(found["trigger"])
+    return found
+
+
+def _plain(told: dict[str, list[Any]]) -> Any:
+    """With exact numbers as JSON's own, which the audit log holds."""
+    return json.loads(encode(told))
+
+
 def last_seq(tenant: Tenant) -> int:
     """Of the tenant's activity."""
     counters = ActivityCounter.objects.for_tenant(tenant)
@@ -106,7 +127,6 @@ def _aim(rule: AutomationRule) -> None:
 
 
 def _save(rule: AutomationRule) -> None:
-    rule.trigger = read_trigger(rule.trigger)
     read_filter(rule.filter, RESOURCES)
     _check_budget(rule)
     try:

@@ -144,8 +144,13 @@ def run_freeze(run: AutomationRun, targets: Sequence[AutomationTarget]) -> None:
 
 
 def step_in(run_id: UUID, seconds: float) -> None:
-    """Have a worker go on with it once this is committed; while none can be asked, the sweep will."""
-    transaction.on_commit(lambda: _ask(run_id, seconds), robust=True)
+    """Have a worker go on with it once this is committed."""
+    transaction.on_commit(lambda: step_ask(run_id, seconds), robust=True)
+
+
+def step_ask(run_id: UUID, seconds: float = 0) -> bool:
+    """The same at once; whether a worker could be asked. When none can, the sweep does the step."""
+    return ask_worker(TASK, seconds=seconds, run_id=str(run_id))
 
 
 def run_state(run: AutomationRun) -> str:
@@ -179,7 +184,3 @@ def _reversed(undo: AutomationRun, target: AutomationTarget) -> AutomationTarget
         expects=expectation(action, target.action.get("value")), provider=target.provider,
         native_id=target.native_id, name=target.name,
     )  # fmt: skip
-
-
-def _ask(run_id: UUID, seconds: float) -> None:
-    ask_worker(TASK, seconds=seconds, run_id=str(run_id))

@@ -85,13 +85,9 @@ def fleet(tenant: Tenant, dev: int = 2, prod: int = 10) -> list[Resource]:
 
 
 def rule(tenant: Tenant, by: Principal = SYSTEM, **fields: Any) -> AutomationRule:
-    given = {
-        "name": "Nights",
-        "trigger": {"type": "manual"},
-        "filter": "tag:env = dev",
-        "actions": [STOP],
-        **fields,
-    }
+    given: dict[str, Any] = {"name": "Nights", "filter": "tag:env = dev", **fields}
+    if "action_type" not in fields:
+        given.setdefault("actions", [STOP])
     return rule_create(by=by, tenant=tenant, **given)
 
 
