@@ -1,5 +1,6 @@
 """Answers that may be files."""
 
+from collections.abc import Mapping
 from typing import Final
 
 from drf_spectacular.types import OpenApiTypes
@@ -22,5 +23,15 @@ def wanted_file(request: Request) -> str | None:
         raise ValidationFailed.field("format", "give json, csv or xlsx.")
     if form is not None:
         return form if form in MEDIA_TYPES else None
-    accepted = request.headers.get("Accept", "")
-    return next((name for name, media_type in MEDIA_TYPES.items() if media_type in accepted), None)
+    return accepted_file(request, MEDIA_TYPES)
+
+
+def accepted_file(request: Request, media_types: Mapping[str, str]) -> str | None:
+    """The file that Accept names and likes no less than JSON, the first of those that it likes best.
+
+    A wildcard names none.
+    """
+    likes = {str(accepted).partition(";")[0]: accepted.quality for accepted in request.accepted_types}
+    best = max(media_types, key=lambda name: likes.get(media_types[name], 0))
+    liking = likes.get(media_types[best], 0)
+    return best if liking and liking >= likes.get("application/json", 0) else None

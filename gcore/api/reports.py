@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.http import HttpResponse
 from django.http.response import HttpResponseBase
@@ -19,6 +20,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from accounts.api.base import TenantViewSet, validated
+from accounts.api.files import accepted_file
 from accounts.errors import AppError, Conflict, UpstreamFailed, UpstreamTimeout
 from accounts.permissions import refuse_other_tenant
 from accounts.principals import Principal
@@ -191,8 +193,7 @@ def _format(request: Request) -> str:
 
 def _file(request: Request) -> str | None:
     """`xlsx` or `csv` when the call asks for the file itself."""
-    accepted = request.headers.get("Accept", "")
-    return next((name for name, (media_type, _) in FILES.items() if media_type in accepted), None)
+    return accepted_file(request, {name: media_type for name, (media_type, _) in FILES.items()})
 
 
 def _answered(request: Request, by: Principal, report: Report, form: str) -> HttpResponseBase:
@@ -219,10 +220,9 @@ def _later(request: Request, report: Report) -> dict[str, str]:
     root = path[: path.index("/reports")]
     now = timezone.now()
     waits = [(job.next_poll_at - now).total_seconds() for job in report.jobs if job.next_poll_at]
-    return {
-        "Location": f"{root}/reports/gcore/{report.id}",
-        "Retry-After": str(max(1, math.ceil(min(waits, default=1)))),
-    }
+    # What a worker is at has a lease until then, but may be done any moment.
+    wait = min([*waits, settings.REPORT_POLL_INTERVAL])
+    return {"Location": f"{root}/reports/gcore/{report.id}", "Retry-After": str(max(1, math.ceil(wait)))}
 
 
 def _failure(report: Report, by: Principal) -> AppError:

@@ -5,6 +5,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 from unittest.mock import Mock
@@ -12,6 +13,7 @@ from unittest.mock import Mock
 import openpyxl
 import pytest
 import time_machine
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant, User
@@ -82,8 +84,31 @@ def test_without_an_end_in_time_the_answer_says_where_to_look(
     assert api_client.post(f"{answer['Location']}/download", headers={"Prefer": "wait=0"}).status_code == 202
     accepts_csv = {"Prefer": "respond-async", "Accept": "text/csv"}
     assert api_client.post("/reports/cloud", BODY, headers=accepts_csv).json() == answer.json()
+    ReportJob.objects.update(next_poll_at=timezone.now() + timedelta(seconds=60))  # a worker is at it
+    assert api_client.get(answer["Location"])["Retry-After"] == "10"
     work(job, clock)
     assert api_client.get(answer["Location"]).json()["count"] == 4
+
+
+@pytest.mark.parametrize(
+    ("accept", "given"),
+    [
+        ("application/json", "application/json"),
+        ("*/*", "application/json"),
+        ("text/*, application/pdf", "application/json"),
+        ("text/csv;q=0", "application/json"),
+        ("text/csv;q=0.5, application/json", "application/json"),
+        ("application/json;q=0.5, text/csv;q=0.9", "text/csv"),
+        ("application/json, text/csv", "text/csv"),
+        (f"text/csv, {XLSX}", XLSX),
+        (f"text/csv, {XLSX};q=0.9", "text/csv"),
+    ],
+)
+def test_the_form_that_the_caller_likes_best(
+    api_client: APIClient, at_work: list[float], accept: str, given: str
+) -> None:
+    answer = api_client.post("/reports/cdn", BODY, headers={"Accept": accept})
+    assert (answer.status_code, answer["Content-Type"]) == (200, given)
 
 
 @pytest.mark.parametrize(
