@@ -5,17 +5,19 @@ Every form has the same rows in the same order, and numbers with every digit tha
 
 import base64
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from typing import IO, Any, Final
 
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from openpyxl import Workbook
 from openpyxl.utils import get_column_letter
 
 from accounts.errors import ValidationFailed
 from accounts.sheets import Cell, long_sheet, xlsx_cell
 from accounts.snapshot import snapshot
-from accounts.streams import PART, Parts, csv_parts, file_parts
+from accounts.streams import PART, Parts, csv_parts, file_parts, streamed
 from accounts.wire import encode
 from gcore.models import ReportJob, ReportRow
 from gcore.queries.reports import Report
@@ -23,6 +25,7 @@ from gcore.queries.reports import Report
 XLSX: Final = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 FETCHED: Final = 2000
 XLSX_MAX_ROWS: Final = 1_048_575  # of a sheet, and the header
+STREAMED: Final = 5000  # rows from which on an answer is sent in parts
 BASE64_PART: Final = 3 * 16 * 1024
 PRODUCT: Final = "Product"
 # As Gcore orders and writes them, and where the older service put the product.
@@ -70,6 +73,28 @@ def report_xlsx(report: Report) -> IO[bytes]:
 
 def xlsx_parts(report: Report) -> Parts:
     return file_parts(report_xlsx(report))
+
+
+FILES: Final[dict[str, tuple[str, Callable[[Report], Parts]]]] = {
+    "xlsx": (XLSX, xlsx_parts),
+    "csv": ("text/csv", report_csv),
+}
+
+
+def report_file(request: HttpRequest, report: Report, form: str) -> HttpResponseBase:
+    """The file itself, of FILES, under a name of its own."""
+    media_type, write = FILES[form]
+    job = report.jobs[0]
+    name = f"gcore-{report.product}-{job.client_id}-{job.start_date}-{job.end_date}.{form}"
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return sent(request, report, write(report), content_type=media_type, headers=headers)
+
+
+def sent(request: HttpRequest, report: Report, parts: Parts, **options: Any) -> HttpResponseBase:
+    """A short answer at once, another in parts."""
+    if report.count < STREAMED:
+        return HttpResponse(b"".join(parts), **options)
+    return streamed(request, parts, **options)
 
 
 def envelope_parts(envelope: dict[str, Any], data: Parts) -> Parts:

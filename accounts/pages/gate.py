@@ -7,6 +7,7 @@ from typing import Any, Concatenate, Final, ParamSpec
 
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
 from django_htmx.http import HttpResponseClientRedirect
@@ -17,8 +18,8 @@ from accounts.models import Scope, User
 from accounts.principals import Principal, user_principal
 
 P = ParamSpec("P")
-Page = Callable[Concatenate[HttpRequest, Principal, P], HttpResponse]
-View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+Page = Callable[Concatenate[HttpRequest, Principal, P], HttpResponseBase]
+View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 HEADINGS: Final = {
     400: "That did not work",
     403: "You cannot open this",
@@ -35,7 +36,7 @@ def signed_in_page(page: Page[P]) -> View[P]:
     """A page for any signed-in person, given as a Principal outside any tenant."""
 
     @wraps(page)
-    def view(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def view(request: HttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         if not isinstance(request.user, User):
             return _to_sign_in(request)
         person = user_principal(request.user)
@@ -59,7 +60,7 @@ def tenant_page(scope: str = Scope.READ) -> Callable[[Page[P]], View[P]]:
         @wraps(page)
         def view(
             request: HttpRequest, person: Principal, /, *args: P.args, **kwargs: P.kwargs
-        ) -> HttpResponse:
+        ) -> HttpResponseBase:
             principal = inside(request, person)
             if principal is None:
                 return redirect("console:tenants")

@@ -1,5 +1,6 @@
 """Long lists, the newest first, a page at a time: each page begins after the last row of the one before."""
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -19,14 +20,20 @@ class Slice(NamedTuple):
     following: str
 
 
-def newest(rows: QuerySet[Any], request: HttpRequest, size: int = SIZE) -> Slice:
-    """The rows with the highest ids, which are UUIDv7 and so the newest. Errors: 400 `before` is no id."""
+def newest(
+    rows: QuerySet[Any], request: HttpRequest, size: int = SIZE, *, beside: Sequence[QuerySet[Any]] = ()
+) -> Slice:
+    """The rows with the highest ids, which are UUIDv7 and so the newest, also of those listed `beside` them.
+
+    Errors: 400 `before` is no id.
+    """
     try:
         before = request.GET.get(BEFORE)
-        older = rows.filter(pk__lt=UUID(before)) if before else rows
+        older = [few.filter(pk__lt=UUID(before)) if before else few for few in (rows, *beside)]
     except ValueError as error:
         raise ValidationFailed.field(BEFORE, "it is not a page that this service gave.") from error
-    found = list(older.order_by("-pk")[: size + 1])
+    found = [row for few in older for row in few.order_by("-pk")[: size + 1]]
+    found.sort(key=lambda row: row.pk, reverse=True)
     following = request.GET.copy()
     following[BEFORE] = str(found[size - 1].pk) if len(found) > size else ""
     return Slice(found[:size], following.urlencode() if following[BEFORE] else "")

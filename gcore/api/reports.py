@@ -1,14 +1,12 @@
 """Usage reports of Gcore: asked for, waited for, and taken away as JSON, CSV or XLSX."""
 
 import math
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from django.conf import settings
 from django.db.models import QuerySet
-from django.http import HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django_filters import rest_framework as filters
@@ -24,7 +22,6 @@ from accounts.api.files import accepted_file
 from accounts.errors import AppError, Conflict, UpstreamFailed, UpstreamTimeout
 from accounts.permissions import refuse_other_tenant
 from accounts.principals import Principal
-from accounts.streams import Parts, streamed
 from gcore.api.documents import (
     FORMATS,
     ReportCreateRequest,
@@ -36,32 +33,12 @@ from gcore.api.documents import (
 )
 from gcore.api.waiting import DEFAULT_SECONDS, wait_of, waited
 from gcore.models import ReportJob
-from gcore.queries.reports import Report, report_of, visible_jobs
-from gcore.report_files import (
-    XLSX,
-    csv_json,
-    envelope_parts,
-    report_csv,
-    rows_json,
-    xlsx_json,
-    xlsx_parts,
-)
-from gcore.services.reports import (
-    Wanted,
-    bundle_delete,
-    bundle_request,
-    report_delete,
-    report_request,
-)
+from gcore.queries.reports import ALL, Report, report_of, visible_jobs
+from gcore.report_files import FILES, XLSX, csv_json, envelope_parts, report_file, rows_json, sent, xlsx_json
+from gcore.services.reports import Wanted, asked_delete, product_request
 
 TAGS: Final = ["gcore"]
-ALL: Final = "all"
 PRODUCTS: Final = (*ReportJob.Product.values, ALL)
-STREAMED: Final = 5000  # rows from which on an answer is sent in parts
-FILES: Final[dict[str, tuple[str, Callable[[Report], Parts]]]] = {
-    "xlsx": (XLSX, xlsx_parts),
-    "csv": ("text/csv", report_csv),
-}
 DATA: Final = {"json": rows_json, "csv": csv_json, "excel": xlsx_json}
 State = ReportJob.State
 ANSWERS: Final[Any] = {
@@ -130,9 +107,12 @@ class ReportViewSet(ListModelMixin, TenantViewSet[ReportJob]):
         refresh.is_valid(raise_exception=True)
         refuse_other_tenant(self.principal, given["tenant_id"])
         wanted = Wanted(given["gcore_user_id"], given["start_date"], given["end_date"])
-        ask = bundle_request if product == ALL else partial(report_request, product=product)
-        made: Any = ask(
-            by=self.principal, tenant=self.principal.home, wanted=wanted, **refresh.validated_data
+        made = product_request(
+            by=self.principal,
+            tenant=self.principal.home,
+            product=product,
+            wanted=wanted,
+            **refresh.validated_data,
         )
         report = self._waited(request, made.pk, DEFAULT_SECONDS)
         return _answered(request, self.principal, report, given["format"])
@@ -168,11 +148,7 @@ class ReportViewSet(ListModelMixin, TenantViewSet[ReportJob]):
     @extend_schema(operation_id="reports_destroy", responses={204: None}, tags=TAGS)
     def destroy(self, request: Request, uuid: UUID) -> Response:
         """Call off a report that runs; remove one that has ended, with its rows and file."""
-        report = self._report(uuid)
-        if report.bundle:
-            bundle_delete(by=self.principal, bundle=report.bundle)
-        else:
-            report_delete(by=self.principal, job=report.jobs[0])
+        asked_delete(by=self.principal, report=self._report(uuid))
         return Response(status=204)
 
     def _report(self, uuid: UUID) -> Report:
@@ -203,16 +179,10 @@ def _answered(request: Request, by: Principal, report: Report, form: str) -> Htt
     chosen = _file(request)
     if not report.completed or (chosen and report.failed):
         raise _failure(report, by)
-    headers = {}
-    if chosen is None:
-        media_type, parts = "application/json", envelope_parts(envelope_of(report, by), DATA[form](report))
-    else:
-        media_type, write = FILES[chosen]
-        parts = write(report)
-        headers["Content-Disposition"] = f'attachment; filename="{_name(report)}.{chosen}"'
-    if report.count < STREAMED:
-        return HttpResponse(b"".join(parts), content_type=media_type, headers=headers)
-    return streamed(request._request, parts, content_type=media_type, headers=headers)
+    if chosen:
+        return report_file(request._request, report, chosen)
+    parts = envelope_parts(envelope_of(report, by), DATA[form](report))
+    return sent(request._request, report, parts, content_type="application/json")
 
 
 def _later(request: Request, report: Report) -> dict[str, str]:
@@ -232,9 +202,3 @@ def _failure(report: Report, by: Principal) -> AppError:
     errors = [{"field": job.product, "message": job.error} for job in report.failed]
     shown = ("uuid", "status", "products", "first_lines")
     return kind(error_of(report), errors=errors, extra={name: told[name] for name in shown if name in told})
-
-
-def _name(report: Report) -> str:
-    job = report.jobs[0]
-    product = ALL if report.bundle else job.product
-    return f"gcore-{product}-{job.client_id}-{job.start_date}-{job.end_date}"

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
 from accounts.errors import NotFound
@@ -14,6 +14,7 @@ from accounts.principals import Principal
 from gcore.models import ClientMapping, ReportBundle, ReportJob
 
 State = ReportJob.State
+ALL: Final = "all"
 PARTIAL: Final = "partial"
 # A worker was asked for each step when it was planned; this one seems to have been forgotten.
 ORPHANED: Final = timedelta(seconds=5)
@@ -26,6 +27,16 @@ class Report:
     id: UUID
     jobs: tuple[ReportJob, ...]
     bundle: ReportBundle | None = None
+
+    @classmethod
+    def of(cls, asked: ReportJob | ReportBundle) -> "Report":
+        if isinstance(asked, ReportBundle):
+            return cls(asked.pk, asked.jobs, asked)
+        return cls(asked.pk, (asked,))
+
+    @property
+    def product(self) -> str:
+        return ALL if self.bundle else self.jobs[0].product
 
     @property
     def status(self) -> str:
@@ -50,6 +61,11 @@ class Report:
         return [job for job in self.jobs if job.state != State.COMPLETED and not job.is_running]
 
     @property
+    def progress(self) -> int:
+        """Per cent; what has ended without rows is done too."""
+        return sum(job.progress if job.is_running else 100 for job in self.jobs) // len(self.jobs)
+
+    @property
     def count(self) -> int:
         """Rows, once all is done that will be."""
         return 0 if self.is_running else sum(job.row_count for job in self.completed)
@@ -58,10 +74,28 @@ class Report:
 def visible_jobs(*, by: Principal, tenant: Tenant) -> QuerySet[ReportJob]:
     """The tenant's reports; to all but platform staff only those of clients that are mapped to it now."""
     jobs: QuerySet[ReportJob] = ReportJob.objects.for_tenant(tenant)
-    if by.platform:
-        return jobs
-    mapped = ClientMapping.objects.for_tenant(tenant)
-    return jobs.filter(Exists(mapped.filter(account=OuterRef("account"), client_id=OuterRef("client_id"))))
+    return jobs if by.platform else jobs.filter(_mapped(tenant))
+
+
+def lone_jobs(*, by: Principal, tenant: Tenant) -> QuerySet[ReportJob]:
+    """Those of them that no request for all products holds."""
+    holding = ReportBundle.objects.for_tenant(tenant).filter(
+        Q(cdn=OuterRef("pk")) | Q(cloud=OuterRef("pk")) | Q(waap=OuterRef("pk"))
+    )
+    return visible_jobs(by=by, tenant=tenant).filter(~Exists(holding)).select_related("account")
+
+
+def visible_bundles(*, by: Principal, tenant: Tenant) -> QuerySet[ReportBundle]:
+    """Requests for all products, as visible as their reports."""
+    bundles: QuerySet[ReportBundle] = ReportBundle.objects.for_tenant(tenant)
+    found = bundles if by.platform else bundles.filter(_mapped(tenant, "cdn__"))
+    return found.select_related("cdn", "cloud", "waap")
+
+
+def _mapped(tenant: Tenant, job: str = "") -> Exists:
+    """Whether the client of a report is mapped to the tenant now."""
+    clients = ClientMapping.objects.for_tenant(tenant)
+    return Exists(clients.filter(account=OuterRef(f"{job}account"), client_id=OuterRef(f"{job}client_id")))
 
 
 def report_of(*, by: Principal, tenant: Tenant, report_id: UUID) -> Report:

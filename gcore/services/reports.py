@@ -17,6 +17,7 @@ from accounts.principals import Principal
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from gcore.models import GcoreAccount, ReportAside, ReportBundle, ReportJob, ReportRow
+from gcore.queries.reports import ALL, Report
 from gcore.services.mappings import account_for
 
 State = ReportJob.State
@@ -62,6 +63,11 @@ def bundle_request(*, by: Principal, tenant: Tenant, wanted: Wanted, refresh: bo
     }
     bundle, _ = ReportBundle.objects.get_or_create(tenant=tenant, **jobs)
     return bundle
+
+
+def product_request(*, product: str, **asked: Any) -> ReportJob | ReportBundle:
+    """The same for one product, or for `all`."""
+    return bundle_request(**asked) if product == ALL else report_request(product=product, **asked)
 
 
 @transaction.atomic
@@ -117,6 +123,14 @@ def bundle_delete(*, by: Principal, bundle: ReportBundle) -> None:
     for job in bundle.jobs:
         if not _bundles_of(job).exists():
             report_delete(by=by, job=job)
+
+
+def asked_delete(*, by: Principal, report: Report) -> None:
+    """The same for what was asked for, be it one product or all."""
+    if report.bundle:
+        bundle_delete(by=by, bundle=report.bundle)
+    else:
+        report_delete(by=by, job=report.jobs[0])
 
 
 def poll_in(job_id: UUID, seconds: float) -> None:

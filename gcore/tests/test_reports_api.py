@@ -17,7 +17,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts.models import Tenant, User
-from gcore.api import reports as api
+from gcore import report_files
 from gcore.api import waiting
 from gcore.models import ClientMapping, ReportBundle, ReportJob
 from gcore.report_files import XLSX
@@ -150,7 +150,7 @@ def test_each_form_has_the_same_rows_and_sum(
     plain = api_client.post("/reports/cloud", BODY).json()
     path = f"/reports/gcore/{plain['uuid']}"
     if form == "json":
-        monkeypatch.setattr(api, "STREAMED", 0)
+        monkeypatch.setattr(report_files, "STREAMED", 0)
         answer = api_client.get(path)
         assert answer.streaming
         assert json.loads(content(answer)) == plain
