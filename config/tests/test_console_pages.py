@@ -22,6 +22,7 @@ PAGES = [
     "/statements",
     "/imports",
     "/gcore",
+    "/gcore/reports",
 ]
 FORMS_ONLY = {
     "sign-out",
@@ -33,8 +34,20 @@ FORMS_ONLY = {
     "invite",
     "invitation-withdraw",
     "profile-mail",
+    "gcore-report-remove",
 }  # answer to POST alone
-OTHER = {"sign-in", "event", "letter", "statement", "import", "invitation", "unsubscribe", "not-found"}
+OTHER = {
+    "sign-in",
+    "event",
+    "letter",
+    "statement",
+    "import",
+    "invitation",
+    "unsubscribe",
+    "gcore-report",
+    "gcore-report-file",
+    "not-found",
+}
 
 
 def people(request: pytest.FixtureRequest, *names: str) -> list[User]:
@@ -45,7 +58,7 @@ def test_every_page_is_listed_here() -> None:
     names = {
         name for name in get_resolver().namespace_dict["console"][1].reverse_dict if isinstance(name, str)
     }
-    listed = {path.removeprefix("/") or "home" for path in PAGES}
+    listed = {path.removeprefix("/").replace("/", "-") or "home" for path in PAGES}
     assert names == listed | FORMS_ONLY | OTHER
 
 
