@@ -27,6 +27,10 @@ GCORE: Final = {
     "tenant": "acme", "month": "2026-03", "starts_on": "2026-03-01", "ends_on": "2026-04-01",
     "problems": [{"feature_id": "7", "feature_name": "Traffic", "findings": ["differs", "jumped"]}],
 }  # fmt: skip
+RUN: Final = {
+    "tenant": "acme", "name": "Nights", "rule": "0195a2b0", "id": "0195a2b1", "matched": 2, "hash": "c0ffee",
+    "cause": "due at 2026-03-27 19:00 UTC",
+}  # fmt: skip
 # Type → payload, subject, text.
 MAILS: Final[dict[str, tuple[Payload, str, str]]] = {
     "alert.raised": (
@@ -46,6 +50,24 @@ MAILS: Final[dict[str, tuple[Payload, str, str]]] = {
         "Budget: Cloud at 80 % (acme)",
         "The cost of the budget Cloud of acme has reached 80 % of its amount.\n\n    so far: 80.01 EUR\n"
         "    amount: 100 EUR a month\n\nFrom 2026-03-01, before 2026-04-01.",
+    ),
+    "approval.requested": (
+        RUN | {"actions": 1, "expires_at": "2026-03-28 19:00 UTC"},
+        "To approve: Nights, 1 action (acme)",
+        "The automation rule Nights of acme has a plan that waits for a second person.\n\n"
+        "    matches: 2 resources\n    would do: 1 action\n    cause: due at 2026-03-27 19:00 UTC\n"
+        "    plan: c0ffee\n\n"
+        "Look at it and approve or reject it before 2026-03-28 19:00 UTC; after that it is not done.\n\n"
+        "    POST /api/v1/automation-rules/0195a2b0/runs/0195a2b1/approve",
+    ),
+    "automation.notice": (
+        RUN | {
+            "resources": ["aws i-1", "aws i-2"],
+            "done": [{"what": "stop i-1", "state": "done", "result": "It is STOPPED."}],
+        },
+        "Automation: Nights, 2 resources (acme)",
+        "The automation rule Nights of acme matches 2 resources. Cause: due at 2026-03-27 19:00 UTC.\n\n"
+        "    aws i-1\n    aws i-2\n\nWhat was done:\n\n    stop i-1: done. It is STOPPED.",
     ),
     "reconciliation.raised": (
         GCORE,

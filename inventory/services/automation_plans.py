@@ -6,7 +6,7 @@ from typing import Final
 from django.db import transaction
 
 from accounts.errors import Conflict, ValidationFailed
-from accounts.models import Membership
+from accounts.models import MailKind, Membership
 from accounts.principals import Principal
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
@@ -90,7 +90,13 @@ def _issue(by: Principal, run: AutomationRun, targets: list[AutomationTarget]) -
             "actions": len(targets),
             "expires_at": expires,
         }
-        notify(tenant=run.tenant, type="approval.requested", to=_approvers(run), payload=payload)
+        notify(
+            tenant=run.tenant,
+            type="approval.requested",
+            to=_approvers(run),
+            payload=payload,
+            kind=MailKind.APPROVALS,
+        )
     return run
 
 
