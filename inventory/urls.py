@@ -21,6 +21,15 @@ from inventory.api.imports import ImportViewSet
 from inventory.api.products import ProductViewSet
 from inventory.api.profiles import MappingProfileViewSet
 from inventory.api.rates import ExchangeRateViewSet
+from inventory.api.recommendations import RecommendationViewSet
+from inventory.api.recommending import (
+    RecommendationRefreshView,
+    RecommendationRulesView,
+    RecommendationRuleView,
+    RecommendationRunViewSet,
+    RecommendationSummaryView,
+    RecommendationVerdictsView,
+)
 from inventory.api.resources import ResourceViewSet
 from inventory.api.views import SavedViewViewSet
 
@@ -35,6 +44,8 @@ router.register("products", ProductViewSet, basename="product")
 router.register("automation-rules", AutomationRuleViewSet, basename="automation-rule")
 router.register("automation-rules/<uuid:rule_id>/runs", AutomationRunViewSet, basename="automation-run")
 router.register("budgets", BudgetViewSet, basename="budget")
+router.register("recommendations", RecommendationViewSet, basename="recommendation")
+router.register("recommendations/runs", RecommendationRunViewSet, basename="recommendation-run")
 router.register("saved-views", SavedViewViewSet, basename="saved-view")
 router.register("exchange-rates", ExchangeRateViewSet, basename="exchange-rate")
 
@@ -59,5 +70,10 @@ urlpatterns = [
         FolderPermissionView.as_view(),
         name="folder-permission",
     ),
+    path("recommendations/refresh", RecommendationRefreshView.as_view(), name="recommendation-refresh"),
+    path("recommendations/summary", RecommendationSummaryView.as_view(), name="recommendation-summary"),
+    path("recommendations/verdicts", RecommendationVerdictsView.as_view(), name="recommendation-verdicts"),
+    path("recommendations/rules", RecommendationRulesView.as_view(), name="recommendation-rules"),
+    path("recommendations/rules/<slug:rule>", RecommendationRuleView.as_view(), name="recommendation-rule"),
     *router.urls,
 ]

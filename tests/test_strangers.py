@@ -1,6 +1,7 @@
 """A stranger's key on every operation of the OpenAPI document: 403 or 404, no data, and nothing changes."""
 
 import io
+import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from pathlib import Path
@@ -54,13 +55,18 @@ from inventory.models import (
     Import,
     MappingProfile,
     Product,
+    Recommendation,
+    RecommendationRun,
     Resource,
+    RuleSetting,
     SavedView,
 )
 from inventory.services.automation_plans import rule_plan
 from inventory.services.bulk import Sent, costs_bulk, resources_bulk
 from inventory.services.imports import import_receive
 from inventory.services.profiles import profile_create
+from inventory.services.recommendations import recommendation_open
+from inventory.services.recommending import run_start
 from inventory.tests.automation import rule as automation_rule
 from inventory.tests.rows import cost, resource
 from tests.builders import make_key, make_tenant, make_user
@@ -71,7 +77,7 @@ MARK: Final = "acme-secret"
 BUILDS: Final = (Build, BuildState, Artifact, Channel, Variable, Platform, OsVersion, ImageType, Project)
 
 
-NOBODYS: Final = "{product}"  # names a kind of report, and no object of a tenant's
+NOBODYS: Final = re.compile(r"{product}|{rule}")  # they name kinds, and no object of a tenant's
 
 
 def operations() -> Iterator[tuple[str, str]]:
@@ -145,6 +151,10 @@ def secrets(db: None) -> dict[str, str]:
     budget = Budget.objects.create(tenant=tenant, name=f"{MARK}-budget", amount=1, currency="USD")
     automation = automation_rule(tenant, name=f"{MARK}-automation", filter=f"name = {MARK}")
     run = rule_plan(by=by, rule=automation)
+    recommendation, _ = recommendation_open(
+        by=SYSTEM, tenant=tenant, rule=MARK, resource=Resource.objects.get(), description=MARK
+    )
+    computation = run_start(by=SYSTEM, tenant=tenant)
     view = SavedView.objects.create(tenant=tenant, name=f"{MARK}-view", kind="costs", actor=MARK)
     folder = Folder.objects.create(tenant=tenant, name=f"{MARK}-folder")
     product = Product.objects.create(tenant=tenant, folder=folder, name=f"{MARK}-product")
@@ -197,6 +207,9 @@ def secrets(db: None) -> dict[str, str]:
         "/cloud-accounts/{id}": str(CloudAccount.objects.get(account_id=MARK).pk),
         "/exchange-rates/{id}": str(rate.pk),
         "/budgets/{id}": str(budget.pk),
+        "/recommendations/{id}": str(recommendation.pk),
+        "/recommendations/runs/{id}": str(computation.pk),
+        "{rule}": "idle_machine",
         "{rule_id}": str(automation.pk),
         "/runs/{id}": str(run.pk),
         "/automation-rules/{id}": str(automation.pk),
@@ -241,6 +254,9 @@ def state() -> list[Any]:
         list(Budget.objects.for_tenant(acme.get()).values()),
         list(AutomationRule.objects.for_tenant(acme.get()).values()),
         list(AutomationRun.objects.for_tenant(acme.get()).values()),
+        list(Recommendation.objects.for_tenant(acme.get()).values()),
+        list(RecommendationRun.objects.for_tenant(acme.get()).values()),
+        list(RuleSetting.objects.for_tenant(acme.get()).values()),
         list(SavedView.objects.for_tenant(acme.get()).values()),
         list(Folder.objects.for_tenant(acme.get()).values()),
         list(Product.objects.for_tenant(acme.get()).values()),
@@ -301,7 +317,7 @@ def knock(
         for given in ("{event_id}", "{email}"):
             answered = answered.replace(secrets[given], "")
         assert MARK not in answered, told
-        if how in {"header", "query", "other name"} or "{" in path.replace(NOBODYS, ""):
+        if how in {"header", "query", "other name"} or "{" in NOBODYS.sub("", path):
             assert answer.status_code in {403, 404}, told
         else:
             assert answer.status_code < 500, told

@@ -50,6 +50,8 @@ SPECTACULAR_SETTINGS: dict[str, Any] = {
         "AnomalyStatusEnum": "inventory.models.AnomalyFeedback.Status",
         "AutomationRunStateEnum": "inventory.models.AutomationRun.State",
         "AutomationTargetStateEnum": "inventory.models.AutomationTarget.State",
+        "RecommendationLevelEnum": "inventory.models.Recommendation.Level",
+        "ForecastConfidenceEnum": ["low", "normal"],
         "BudgetPeriodEnum": "inventory.models.Budget.Period",
         "PeriodEnum": ["hour", "day", "week", "month"],
         "ImportKindEnum": "inventory.models.Import.Kind",

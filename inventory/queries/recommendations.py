@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from accounts.sql import ExactSum
-from inventory.models import Recommendation, RuleSetting
+from inventory.models import RealisedSaving, Recommendation, RuleSetting
 from inventory.queries.sums import ZERO
 
 Status = Recommendation.Status
@@ -91,3 +91,30 @@ def saving_totals(tenant: Tenant) -> list[Total]:
 
 def _by_currency(rows: QuerySet[Recommendation]) -> dict[str, Decimal]:
     return dict(rows.order_by().values_list("currency").annotate(amount=ExactSum("saving_monthly")))
+
+
+class Realised(NamedTuple):
+    """What was expected to be saved in a month, and what costs say was saved, so many days after."""
+
+    currency: str
+    days: int
+    recommendations: int
+    expected: Decimal
+    realised: Decimal
+
+
+def realised_totals(tenant: Tenant) -> list[Realised]:
+    """By currency and days; what no cost could verify is left out."""
+    rows = RealisedSaving.objects.for_tenant(tenant).filter(saving_monthly__isnull=False).order_by()
+    sums = rows.values_list("currency", "days").annotate(
+        count=Count("pk"), sum_expected=ExactSum("expected"), sum_realised=ExactSum("saving_monthly")
+    )
+    return [Realised(*row) for row in sorted(sums)]
+
+
+def others_of(row: Recommendation) -> QuerySet[Recommendation]:
+    """The other open ones that save on the same resource, the largest first."""
+    if row.resource_id is None:
+        return Recommendation.objects.none()
+    rows = open_recommendations(row.tenant).filter(resource=row.resource_id, saving_monthly__gt=0)
+    return rows.exclude(pk=row.pk).order_by("-saving_monthly", "rule")

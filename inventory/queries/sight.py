@@ -19,6 +19,8 @@ from inventory.models import (
     Folder,
     FolderPermission,
     Product,
+    RealisedSaving,
+    Recommendation,
     Resource,
     ResourceChange,
 )
@@ -38,6 +40,14 @@ def _in_folders(rows: Rows, tenant: Tenant) -> Rows:
 
 def _resources(rows: Rows, tenant: Tenant) -> Rows:
     return rows.filter(pk__in=owned_resources(tenant, _products(tenant)).values("pk"))
+
+
+def _recommendations(rows: Rows, tenant: Tenant) -> Rows:
+    return rows.filter(resource__in=owned_resources(tenant, _products(tenant)).values("pk"))
+
+
+def _realised(rows: Rows, tenant: Tenant) -> Rows:
+    return rows.filter(recommendation__in=Recommendation.objects.for_tenant(tenant).values("pk"))
 
 
 def _changes(rows: Rows, tenant: Tenant) -> Rows:
@@ -78,6 +88,8 @@ OURS: Final[dict[Any, Callable[[Rows, Tenant], Rows]]] = {
     Folder: _folders,
     FolderPermission: _in_folders,
     Product: _in_folders,
+    RealisedSaving: _realised,
+    Recommendation: _recommendations,
     Resource: _resources,
     ResourceChange: _changes,
 }
