@@ -3,26 +3,9 @@
 from uuid import UUID
 
 from celery import shared_task
-from django.contrib.sessions.models import Session
-from django.utils import timezone
 
-from accounts.services import sending
-from accounts.services.deliveries import deliveries_prune
-from accounts.services.idempotency import calls_prune
-from accounts.services.sessions import refresh_tokens_prune
-
-
-@shared_task(name="accounts.prune_tokens")
-def prune_tokens() -> None:
-    """Delete refresh tokens and browser sessions that have expired."""
-    refresh_tokens_prune()
-    Session.objects.filter(expire_date__lt=timezone.now()).delete()
-
-
-@shared_task(name="accounts.prune_idempotent_calls")
-def prune_idempotent_calls() -> None:
-    """Forget the Idempotency-Keys of yesterday."""
-    calls_prune()
+from accounts.principals import SYSTEM
+from accounts.services import cleaning, sending
 
 
 @shared_task(name="accounts.deliver")
@@ -37,7 +20,7 @@ def sweep_deliveries() -> None:
     sending.deliveries_sweep()
 
 
-@shared_task(name="accounts.prune_deliveries")
-def prune_deliveries() -> None:
-    """Delete deliveries that ended long ago."""
-    deliveries_prune()
+@shared_task(name="accounts.clean_up")
+def clean_up() -> None:
+    """Clear away what nobody needs any more, in every room."""
+    cleaning.clean_up(by=SYSTEM)

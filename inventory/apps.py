@@ -6,6 +6,9 @@ class InventoryConfig(AppConfig):
     verbose_name = "Inventory"
 
     def ready(self) -> None:
+        from accounts.services.cleaning import clean_up_enter
         from inventory.queries.sight import enter_sights
+        from inventory.services.clearing import JOBS
 
+        clean_up_enter(*JOBS)
         enter_sights()

@@ -7,6 +7,9 @@ class UsageConfig(AppConfig):
     verbose_name = "Usage"
 
     def ready(self) -> None:
+        from accounts.services.cleaning import clean_up_enter
+        from usage.services.letters import JOB
         from usage.sqlite import register_functions
 
+        clean_up_enter(JOB)
         connection_created.connect(register_functions, dispatch_uid="usage.sqlite")

@@ -9,7 +9,6 @@ from django.utils import timezone
 from usage import metrics
 from usage.rollups import recompute_all
 from usage.services.alerts import alerts_evaluate
-from usage.services.letters import rejected_letters_prune
 from usage.services.quotas import quotas_tell
 
 BUDGET_SECONDS: Final = 45.0
@@ -24,12 +23,6 @@ def aggregate() -> None:
         if time.perf_counter() - started > BUDGET_SECONDS:
             break
     metrics.AGGREGATION.observe(time.perf_counter() - started)
-
-
-@shared_task(name="usage.prune_letters")
-def prune_letters() -> None:
-    """Keep the newest rejected events of each tenant."""
-    rejected_letters_prune()
 
 
 @shared_task(name="usage.evaluate_alerts")

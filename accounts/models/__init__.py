@@ -5,6 +5,7 @@ from accounts.models.idempotency import IdempotentCall
 from accounts.models.keys import ApiKey, Scope
 from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
 from accounts.models.mail import Invitation, MailKind, MailRefusal
+from accounts.models.retention import RetentionPolicy
 from accounts.models.tenancy import SIGHTS, Membership, Tenant, TenantOwned, TenantQuerySet
 from accounts.models.tokens import FederatedIdentity, RefreshToken
 from accounts.models.users import User
@@ -23,6 +24,7 @@ __all__ = [
     "MailRefusal",
     "Membership",
     "RefreshToken",
+    "RetentionPolicy",
     "Scope",
     "Tenant",
     "TenantOwned",

@@ -1,17 +1,12 @@
 """The outbox: what is to be told is written down with the deed, and sent after its commit."""
 
 from collections.abc import Iterable
-from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
-from django.conf import settings
 from django.db import connection, transaction
-from django.utils import timezone
 
 from accounts.background import ask_worker
 from accounts.models import ActivityEntry, Delivery, MailKind, MailRefusal, Tenant, Webhook
-
-PRUNE_AT_ONCE: Final = 1000
 
 
 def notify(
@@ -109,13 +104,3 @@ def _send_soon(delivery: Delivery) -> None:
     from accounts.services.sending import deliver  # which itself writes to the log, and so comes here
 
     deliver(delivery_id=delivery.pk)
-
-
-def deliveries_prune() -> int:
-    """Delete what ended longer than DELIVERY_RETENTION_DAYS ago; how many."""
-    before = timezone.now() - timedelta(days=settings.DELIVERY_RETENTION_DAYS)
-    ended = Delivery.objects.exclude(state=Delivery.State.PENDING).filter(created_at__lt=before)
-    total = 0
-    while ids := list(ended.values_list("pk", flat=True)[:PRUNE_AT_ONCE]):
-        total += ended.filter(pk__in=ids).delete()[0]
-    return total

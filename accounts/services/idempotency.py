@@ -83,11 +83,6 @@ def call_abandon(*, call: IdempotentCall) -> None:
     _own(call).delete()
 
 
-def calls_prune() -> None:
-    """Delete what is older than LIFETIME."""
-    IdempotentCall.objects.filter(started_at__lte=timezone.now() - LIFETIME).delete()
-
-
 def _own(call: IdempotentCall) -> QuerySet[IdempotentCall]:
     return IdempotentCall.objects.filter(pk=call.pk, started_at=call.started_at, status=None)
 

@@ -96,11 +96,6 @@ def sessions_end(*, user: User) -> int:
     return RefreshToken.objects.filter(user=user, revoked_at=None).update(revoked_at=timezone.now())
 
 
-def refresh_tokens_prune() -> int:
-    """Delete what has expired; its signature alone refuses it from then on."""
-    return RefreshToken.objects.filter(expires_at__lt=timezone.now()).delete()[0]
-
-
 def _renew(claims: Token) -> TokenPair | None:
     user = user_lock(claims["sub"])
     now = timezone.now()

@@ -27,6 +27,7 @@ from accounts.models import (
     MailRefusal,
     Membership,
     RefreshToken,
+    RetentionPolicy,
     Tenant,
     User,
     Webhook,
@@ -67,6 +68,7 @@ MAKERS: dict[type[Model], Callable[[int], Any]] = {
     Invitation: lambda n: Invitation.objects.create(
         tenant=_tenant_with(n), email=f"i{n}@example.com", role="viewer", expires_at=timezone.now()
     ),
+    RetentionPolicy: lambda n: RetentionPolicy.objects.create(tenant=_tenant_with(n), activity_days=7),
     MailRefusal: lambda n: MailRefusal.objects.create(
         tenant=_tenant_with(n), address="a@example.com", kind="digest"
     ),
@@ -121,6 +123,7 @@ def test_pages_open_and_search_answers(office: Client, model: type[Model]) -> No
         Membership,
         ApiKey,
         Webhook,
+        RetentionPolicy,
     }
     assert office.get(page(model, "add")).status_code == (200 if may_add else 403)
     assert office.get(page(model, "changelist"), {"q": "x"}).status_code == 200

@@ -11,7 +11,6 @@ from smtplib import SMTPRecipientsRefused, SMTPServerDisconnected
 from typing import Any
 
 import pytest
-import time_machine
 from django.conf import settings
 from django.core import mail
 from django.core.mail import BadHeaderError, EmailMultiAlternatives
@@ -23,12 +22,12 @@ from accounts.models import ActivityEntry, AuditEntry, Delivery, Tenant, User, W
 from accounts.principals import SYSTEM
 from accounts.queries import deliveries_due
 from accounts.services import sending
-from accounts.services.deliveries import deliveries_prune, delivery_enqueue, notify
+from accounts.services.deliveries import delivery_enqueue, notify
 from accounts.services.logs import record
 from accounts.services.sending import BACKOFF, deliver, deliveries_sweep
 from accounts.services.webhooks import webhook_create, webhook_rotate_secret
 from accounts.tasks import deliver as deliver_task
-from accounts.tasks import prune_deliveries, sweep_deliveries
+from accounts.tasks import sweep_deliveries
 from accounts.tests.outbox import START, happen, only, reset_mail
 from accounts.tests.receiver import Receiver
 
@@ -434,18 +433,3 @@ def test_a_mail_without_a_text_is_a_mistake_of_ours(acme: Tenant) -> None:
     with pytest.raises(TemplateDoesNotExist):
         deliver(delivery_id=only().pk)
     assert only().state == "pending"
-
-
-def test_what_ended_long_ago_is_deleted(acme: Tenant, hook: Hook, receiver: Receiver, settings: Any) -> None:
-    settings.DELIVERY_RETENTION_DAYS = 30
-    with time_machine.travel(START, tick=False):
-        for _ in range(3):
-            happen(acme)
-    old, pending, failed = Delivery.objects.order_by("id")
-    Delivery.objects.filter(pk=old.pk).update(state="delivered")
-    Delivery.objects.filter(pk=failed.pk).update(state="failed")
-    with time_machine.travel(START + timedelta(days=30), tick=False):
-        assert deliveries_prune() == 0
-    with time_machine.travel(START + timedelta(days=30, seconds=1), tick=False):
-        prune_deliveries()
-    assert only().pk == pending.pk

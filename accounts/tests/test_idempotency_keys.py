@@ -9,7 +9,6 @@ from unittest import mock
 
 import pytest
 import time_machine
-from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils import timezone
 from rest_framework.test import APIClient
@@ -19,7 +18,7 @@ from accounts.errors import RateLimited, Unavailable
 from accounts.models import ApiKey, IdempotentCall, Membership, Tenant, User
 from accounts.services import idempotency
 from accounts.services.tenants import member_add
-from accounts.tasks import prune_idempotent_calls
+from accounts.tasks import clean_up
 from tests.builders import make_user
 
 pytestmark = pytest.mark.django_db
@@ -194,19 +193,14 @@ def test_after_a_day_the_key_is_free_again(add: Any, owner: User, anna: User, ad
     with time_machine.travel(timezone.now(), tick=False) as clock:
         assert add(owner, "k", anna.email).status_code == 201
         clock.shift(timedelta(hours=24, seconds=-1))
-        prune_idempotent_calls()
+        clean_up()
         assert add(owner, "k", anna.email).status_code == 201
         clock.shift(timedelta(seconds=1))
         assert add(owner, "k", anna.email).status_code == 409  # done again: she is a member already
         assert added.call_count == 2
         clock.shift(timedelta(hours=24))
-        prune_idempotent_calls()
+        clean_up()
     assert not IdempotentCall.objects.exists()
-
-
-def test_pruning_is_on_the_schedule() -> None:
-    tasks = [entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()]
-    assert prune_idempotent_calls.name in tasks
 
 
 def test_a_call_that_was_killed_bars_its_key_for_five_minutes(add: Any, owner: User, anna: User) -> None:

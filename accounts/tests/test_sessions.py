@@ -18,7 +18,7 @@ from accounts.models import AuditEntry, RefreshToken, User
 from accounts.principals import SYSTEM
 from accounts.services.sessions import TokenPair, session_open
 from accounts.services.users import user_deactivate, user_update
-from accounts.tasks import prune_tokens
+from accounts.tasks import clean_up
 
 pytestmark = pytest.mark.django_db
 Client = Callable[..., APIClient]
@@ -118,7 +118,7 @@ def test_a_family_ends_in_time_however_often_renewed(member: User) -> None:
         token = refresh(token).json()["refresh_token"]
         clock.shift(timedelta(minutes=2))
         assert refresh(token).status_code == 401
-        prune_tokens()
+        clean_up()
         assert not RefreshToken.objects.exists()
 
 

@@ -70,16 +70,13 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 )
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
-    "accounts-prune-tokens": {"task": "accounts.prune_tokens", "schedule": 3600.0},
-    "accounts-prune-idempotent-calls": {"task": "accounts.prune_idempotent_calls", "schedule": 3600.0},
-    "accounts-prune-deliveries": {"task": "accounts.prune_deliveries", "schedule": 3600.0},
+    "accounts-clean-up": {"task": "accounts.clean_up", "schedule": 3600.0, "options": {"expires": 3600}},
     # One that no worker took up in time is made up for by the next.
     "accounts-sweep-deliveries": {
         "task": "accounts.sweep_deliveries",
         "schedule": 10.0,
         "options": {"expires": 10},
     },
-    "usage-prune-letters": {"task": "usage.prune_letters", "schedule": 600.0},
     # A run that is late is not made up for: the next one does what is left.
     "usage-aggregate": {"task": "usage.aggregate", "schedule": 60.0, "options": {"expires": 60}},
     "usage-evaluate-alerts": {"task": "usage.evaluate_alerts", "schedule": 60.0, "options": {"expires": 60}},
@@ -121,8 +118,11 @@ CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "config-beat": {"task": "config.beat", "schedule": 30.0},
 }
 
-# The outbox: for how long what was delivered or given up stays to be seen.
+# For how many days is kept what nothing is billed from; each tenant may have its own in the back office.
 DELIVERY_RETENTION_DAYS: Final[int] = env.int("DELIVERY_RETENTION_DAYS", default=30)
+ACTIVITY_RETENTION_DAYS: Final[int] = env.int("ACTIVITY_RETENTION_DAYS", default=365)
+UPLOAD_RETENTION_DAYS: Final[int] = env.int("UPLOAD_RETENTION_DAYS", default=14)
+REPORT_RETENTION_DAYS: Final[int] = env.int("REPORT_RETENTION_DAYS", default=400)
 
 # The event writer.
 EVENT_STREAM: Final[str] = env.str("EVENT_STREAM", default="skyledger:events")

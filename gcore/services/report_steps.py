@@ -31,6 +31,7 @@ from gcore.services.reports import poll_in, told
 from gcore.tables import ReportRefused
 
 NOT_FOUND: Final = 404
+FOLDER: Final = "gcore/reports"
 GROWTH: Final = 1.5
 LONGEST_WAIT: Final = 60.0
 WAITING: Final = (ReportJob.State.QUEUED, ReportJob.State.GENERATING)
@@ -135,7 +136,7 @@ def _fetch(job: ReportJob) -> None:
 
 
 def _name(job: ReportJob, attempt: int) -> str:
-    return f"gcore/reports/{job.pk}-{attempt}.raw"
+    return f"{FOLDER}/{job.pk}-{attempt}.raw"
 
 
 def _store(job: ReportJob) -> None:

@@ -37,6 +37,7 @@ from inventory.services.staging import staging_clear
 State = Import.State
 COSTS: Final = Import.Kind.COSTS.value
 SOURCES: Final = {COSTS: DEFAULT_SOURCE, Import.Kind.RESOURCES.value: "files"}
+FOLDER: Final = "imports"
 OPEN: Final = (State.RECEIVED, State.CHECKED, State.FAILED)  # those that may be mapped and checked
 INLINE_BYTES: Final = 256 * 1024  # a file up to this size is checked within the call
 SAMPLED: Final = 1_000  # rows
@@ -74,7 +75,7 @@ def import_receive(
     chosen = layout_named(tenant, kind, profile) if profile else None
     _recognise(run, file, chosen)
     file.seek(0)
-    run.file.name = run.file.storage.save(f"imports/{run.pk}", File(file))
+    run.file.name = run.file.storage.save(f"{FOLDER}/{run.pk}", File(file))
     with transaction.atomic():
         run.save(force_insert=True)
         deed(
@@ -282,7 +283,7 @@ def _keep_rejects(run: Import, rejects: Rejects) -> None:
         run.rejects.storage.delete(str(run.rejects.name))
     run.rejects.name = ""
     if rejects.file is not None:
-        name = f"imports/{run.pk}-rejects.{rejects.format}"
+        name = f"{FOLDER}/{run.pk}-rejects.{rejects.format}"
         run.rejects.name = run.rejects.storage.save(name, File(rejects.file))
         rejects.file.close()
 

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.errors import AppError, Conflict, PermissionRefused, ValidationFailed
 from accounts.models import Tenant
 from accounts.principals import Principal, is_named
+from accounts.services.cleaning import Job, Removed, Sweep
 from accounts.services.logs import audit, deed
 from accounts.wire import decode, encode
 from usage import intake, ledger, metrics
@@ -61,19 +62,21 @@ def dead_letter_dismiss(*, by: Principal, letter: DeadLetter, reason: str) -> No
     _record(letter, by)
 
 
-def rejected_letters_prune() -> int:
-    """Forget the oldest rejected events of tenants that have more than REJECTED_PER_TENANT; how many.
+def rejected_letters_clear(sweep: Sweep) -> Removed:
+    """The oldest rejected events of tenants that have more than REJECTED_PER_TENANT.
 
     Their senders were told. What was accepted and set aside later is never forgotten.
     """
     rejected = DeadLetter.objects.filter(kind=Kind.REJECTED).order_by()
     counts = rejected.values("tenant").annotate(letters=Count("id"))
-    forgotten = 0
-    for tenant in counts.filter(letters__gt=REJECTED_PER_TENANT).values_list("tenant", flat=True):
+    full = list(counts.filter(letters__gt=REJECTED_PER_TENANT).values_list("tenant", flat=True))
+    for tenant in Tenant.objects.filter(pk__in=full):
         mine = rejected.filter(tenant=tenant)
         oldest_kept = mine.order_by("-id").values_list("id", flat=True)[REJECTED_PER_TENANT - 1]
-        forgotten += mine.filter(id__lt=oldest_kept).delete()[0]
-    return forgotten
+        yield tenant, sweep.rows(mine.filter(id__lt=oldest_kept))
+
+
+JOB: Final = Job("dead_letter", "the oldest of too many rejected events", rejected_letters_clear)
 
 
 def _open(letter: DeadLetter) -> Any:
