@@ -92,7 +92,8 @@ def read_filter(text: str, properties: Properties, field: str = "filter") -> Fil
     try:
         found = parse_filter(text)
         for leaf in leaves(found):
-            _q(leaf, properties)
+            if property_of(leaf.path, properties)[0].meant is None:
+                _q(leaf, properties)
     except GrammarError as error:
         raise ValidationFailed.field(field, str(error)) from error
     return found

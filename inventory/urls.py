@@ -14,6 +14,7 @@ from inventory.api.folder_permissions import (
     FolderPermissionListView,
     FolderPermissionsView,
     FolderPermissionView,
+    OlderFolderPermissionsView,
 )
 from inventory.api.folders import FolderViewSet
 from inventory.api.forecast import CostForecastView
@@ -60,6 +61,7 @@ urlpatterns = [
     path("costs/anomalies/feedback", AnomalyFeedbackView.as_view(), name="anomaly-feedback"),
     path("costs/analytics", CostAnalyticsView.as_view(), name="cost-analytics"),
     path("folder-permissions", FolderPermissionsView.as_view(), name="folder-permissions"),
+    path("folder-permissions/folder-permission", OlderFolderPermissionsView.as_view()),
     path(
         "folder-permissions/<uuid:folder_id>",
         FolderPermissionListView.as_view(),

@@ -70,6 +70,14 @@ class FolderPermissionsView(APIView):
         return Response(FolderPermissionResponse(permission).data, status=201)
 
 
+class OlderFolderPermissionsView(FolderPermissionsView):
+    """Where the older service's clients grant rights, too."""
+
+    @extend_schema(exclude=True)
+    def post(self, request: Request) -> Response:
+        return super().post(request)
+
+
 class FolderPermissionListView(APIView):
     required_scope = SHARED
 

@@ -134,6 +134,12 @@ class FolderViewSet(TenantViewSet[Folder]):
         body = {"folders": folders, "products": products}
         return Response(FoldersAndProductsResponse(body, context=context(self.principal)).data)
 
+    @extend_schema(exclude=True)
+    @action(detail=False, methods=["post"], url_path="create", url_name="create")
+    def create_at_older_path(self, request: Request) -> Response:
+        """Where the older service's clients create folders, too."""
+        return self.create(request)
+
     def _answer(self, folder: Folder, status: int = 200) -> Response:
         return Response(FolderResponse(folder, context=context(self.principal)).data, status=status)
 

@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
+from django.core.exceptions import EmptyResultSet
 from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Coalesce, TruncMonth
@@ -67,8 +68,11 @@ def cost_groups(
 
     Of owners whose labels are the same, each is a group of its own.
     """
-    inner, inner_values = _by_charge(lines, grain).query.sql_with_params()
-    labels, label_values = _labels(tenant, dimensions).query.sql_with_params()
+    try:
+        inner, inner_values = _by_charge(lines, grain).query.sql_with_params()
+        labels, label_values = _labels(tenant, dimensions).query.sql_with_params()
+    except EmptyResultSet:  # such as those of a guest without products
+        return
     names = [f"label_{place}" for place in range(len(dimensions))]
     keys = [*names, *(["part_day"] if grain else []), "part_currency"]
     add = ExactSum.sqlite if connection.vendor == "sqlite" else ExactSum.function
