@@ -2,12 +2,13 @@
 
 from django.urls import path
 
-from accounts.pages import invitation, keys, members, profile, sign_in, tenants, unsubscribe
+from accounts.pages import activity, invitation, keys, members, profile, sign_in, tenants, unsubscribe
 
 urlpatterns = [
     path("/sign-in", sign_in.sign_in, name="sign-in"),
     path("/sign-out", sign_in.sign_out, name="sign-out"),
     path("/tenants", tenants.tenants, name="tenants"),
+    path("/activity", activity.activity, name="activity"),
     path("/keys", keys.keys, name="keys"),
     path("/keys/<uuid:pk>/revoke", keys.key_revoke, name="key-revoke"),
     path("/keys/<uuid:pk>/rotate", keys.key_rotate, name="key-rotate"),

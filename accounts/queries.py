@@ -1,6 +1,7 @@
 """Reads about people, tenants and what happened in them."""
 
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 from django.db.models import QuerySet
@@ -9,6 +10,8 @@ from django.utils import timezone
 from accounts.errors import NotFound
 from accounts.models import ActivityCounter, ActivityEntry, ApiKey, Delivery, Membership, Tenant, User
 from accounts.principals import Principal
+
+LOOKED_AT: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,18 @@ def personal_tokens(tenant: Tenant, user: User) -> QuerySet[ApiKey]:
 def activity_since(tenant: Tenant, *, since: int, limit: int) -> list[ActivityEntry]:
     """Entries after the sequence number `since`, oldest first, at most `limit`."""
     return list(ActivityEntry.objects.for_tenant(tenant).filter(seq__gt=since).order_by("seq")[:limit])
+
+
+def activity_about(tenant: Tenant, noun: str) -> QuerySet[ActivityEntry]:
+    """The entries about one kind of thing, such as `build`; without a noun all of them."""
+    rows: QuerySet[ActivityEntry] = ActivityEntry.objects.for_tenant(tenant)
+    return rows.filter(type__startswith=f"{noun}.") if noun else rows
+
+
+def activity_nouns(tenant: Tenant) -> list[str]:
+    """What the newest LOOKED_AT entries are about, in order."""
+    newest = ActivityEntry.objects.for_tenant(tenant).order_by("-seq")[:LOOKED_AT]
+    return sorted({type.partition(".")[0] for type in newest.values_list("type", flat=True)})
 
 
 def activity_seen(tenant: Tenant, entries: list[ActivityEntry]) -> list[ActivityEntry]:

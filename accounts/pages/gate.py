@@ -89,6 +89,12 @@ def show(
     return render(request, template, {"principal": principal, **context}, status=status)
 
 
+def wants_part(request: HttpRequest) -> bool:
+    """Whether htmx asks for what changes in the page, and not for the page."""
+    htmx: Any = getattr(request, "htmx", None)
+    return bool(htmx) and not htmx.history_restore_request
+
+
 def error_page(request: HttpRequest, error: AppError) -> HttpResponse:
     """An error as a page that says what happened and where to go on."""
     heading = HEADINGS.get(error.status, "Something went wrong")

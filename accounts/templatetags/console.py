@@ -1,6 +1,7 @@
 """What the console's templates need to show numbers, names and objects to people."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from accounts.wire import encode
 
 register = template.Library()
 CENT: Final = Decimal("0.01")
+NAMES: Final = ("build_id", "name", "slug", "file_name", "event_id", "number", "host", "email", "kind")
 
 
 @register.filter
@@ -63,3 +65,31 @@ def who(actor: str) -> str:
 def pretty_json(value: Any) -> str:
     """JSON for reading: indented, exact."""
     return json.dumps(json.loads(encode(value), parse_float=str), indent=2, ensure_ascii=False)
+
+
+@register.filter
+def noun(type: str) -> str:
+    """`build.completed` → build."""
+    return type.partition(".")[0]
+
+
+@register.filter
+def subject(payload: dict[str, Any]) -> str:
+    """What an entry of the activity is about, by the first name that its payload has."""
+    return next((str(payload[name]) for name in NAMES if payload.get(name)), "")
+
+
+@register.filter
+def of(named: dict[str, Any], name: str) -> Any:
+    """The entry of that name; nothing when there is none."""
+    return named.get(name)
+
+
+@register.filter
+def span(value: timedelta) -> str:
+    """A length of time in its two largest units: 2 d 3 h, 4 min 5 s."""
+    minutes, seconds = divmod(max(0, int(value.total_seconds())), 60)
+    hours, minutes = divmod(minutes, 60)
+    units = (("d", hours // 24), ("h", hours % 24), ("min", minutes), ("s", seconds))
+    first = next((place for place, (_, n) in enumerate(units) if n), 0)
+    return " ".join(f"{n} {unit}" for unit, n in units[first : first + 2] if n) or "0 s"

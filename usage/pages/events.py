@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from accounts.errors import AppError, NotFound, ValidationFailed
 from accounts.models import Scope
-from accounts.pages.gate import show, tenant_page
+from accounts.pages.gate import show, tenant_page, wants_part
 from accounts.principals import Principal
 from usage.models import Correction, UsageEvent
 from usage.overview import midnight
@@ -63,10 +63,9 @@ def events(request: HttpRequest, principal: Principal) -> HttpResponse:
     if not form.is_bound or form.is_valid():
         page = _page(principal, form, request.GET.get("cursor"))
         following["cursor"] = page.next_cursor or ""
-    part = request.htmx and not request.htmx.history_restore_request  # type: ignore[attr-defined]
     return show(
         request,
-        "usage/event_rows.html" if part else "usage/events.html",
+        "usage/event_rows.html" if wants_part(request) else "usage/events.html",
         principal,
         form=form,
         page=page,
