@@ -34,14 +34,14 @@ class Board:
     complete: bool
 
 
-def board_of(rows: QuerySet[Build], now: datetime | None = None) -> Board:
-    """The open builds among the rows and those that ended in the last seven days, at most MOST."""
+def board_of(rows: QuerySet[Build], now: datetime | None = None, most: int = MOST) -> Board:
+    """The open builds among the rows and those that ended in the last seven days, at most `most`."""
     now = now or timezone.now()
     shown = rows.filter(Q(status__in=OPEN) | Q(ended_at__gte=now - LATELY)).order_by("-entered_at", "-pk")
-    found = list(builds_read(shown).select_related("tenant")[: MOST + 1])
+    found = list(builds_read(shown).select_related("tenant")[: most + 1])
     columns: dict[str, list[Card]] = {phase: [] for phase in StateCode.Phase.values}
-    for build in found[:MOST]:
+    for build in found[:most]:
         state = state_of(build)
         card = Card(build, state, now - build.entered_at, is_overdue(build, now), is_stuck(build, now))
         columns[state.phase].append(card)
-    return Board(columns, complete=len(found) <= MOST)
+    return Board(columns, complete=len(found) <= most)

@@ -23,6 +23,9 @@ PAGES = [
     "/imports",
     "/gcore",
     "/gcore/reports",
+    "/activity",
+    "/builds",
+    "/builds/all",
 ]
 FORMS_ONLY = {
     "sign-out",
@@ -35,6 +38,8 @@ FORMS_ONLY = {
     "invitation-withdraw",
     "profile-mail",
     "gcore-report-remove",
+    "build-cancel",
+    "build-resume",
 }  # answer to POST alone
 OTHER = {
     "sign-in",
@@ -42,6 +47,7 @@ OTHER = {
     "letter",
     "statement",
     "import",
+    "build",
     "invitation",
     "unsubscribe",
     "gcore-report",
