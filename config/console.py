@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from accounts.errors import NotFound, PermissionRefused
 from accounts.models import ActivityEntry, ApiKey, Membership, Tenant
-from accounts.pages.charts import stacked_bars
+from accounts.pages.charts import Bar, stacked_bars
 from accounts.pages.gate import error_page, show, signed_in_page, tenant_page
 from accounts.principals import Principal
 from usage.overview import overview
@@ -21,7 +21,7 @@ ACTIVITY_SHOWN = 8
 @tenant_page()
 def home(request: HttpRequest, principal: Principal) -> HttpResponse:
     usage = overview(principal.home)
-    chart = stacked_bars([(f"{day:%a %d %b}", counts) for day, counts in usage.days])
+    chart = stacked_bars([Bar(f"{day:%a %d %b}", counts) for day, counts in usage.days])
     return show(
         request,
         "console/home.html",

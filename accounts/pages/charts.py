@@ -1,13 +1,34 @@
 """The geometry of a stacked bar chart; the template draws it as SVG, the labels around it are text."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from decimal import Decimal
+from typing import Final, NamedTuple
 
 HEIGHT: Final = 100.0
 STEP: Final = 10.0  # the width of a column with its gap; the browser stretches it
 GAP: Final = 2.4
 ROUND: Final = (1, 2, 4, 5, 8, 10)
+Number = int | Decimal
+
+
+class Bar(NamedTuple):
+    """A value for each series; negative ones hang from the line of nothing. `mark` is a class of CSS.
+
+    `low` and `high` bound the whole where it is a guess.
+    """
+
+    label: str
+    values: Sequence[Number]
+    low: Number | None = None
+    high: Number | None = None
+    mark: str = ""
+
+    @property
+    def reach(self) -> tuple[Number, Number]:
+        above = sum(value for value in self.values if value > 0)
+        below = sum(value for value in self.values if value < 0)
+        return min(below, self.low or 0), max(above, self.high or 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,15 +43,21 @@ class Part:
 @dataclass(frozen=True, slots=True)
 class Column:
     label: str
-    total: int
+    total: Number
     x: float
     parts: list[Part]
+    range: Part | None
+    mark: str
 
 
 @dataclass(frozen=True, slots=True)
 class Chart:
+    """From `bottom`, which is 0 unless something is negative, to `top`; `zero` is the height of 0."""
+
     columns: list[Column]
-    top: int
+    top: Number
+    bottom: Number
+    zero: float
 
     width_of_column: float = STEP - GAP
     height: float = HEIGHT
@@ -40,8 +67,8 @@ class Chart:
         return len(self.columns) * STEP - GAP
 
     @property
-    def half(self) -> float:
-        return self.top / 2
+    def half(self) -> float | Decimal:
+        return (self.top + self.bottom) / 2
 
     @property
     def middle(self) -> Column:
@@ -52,27 +79,51 @@ class Chart:
         return self.columns[-1]
 
 
-def stacked_bars(columns: Sequence[tuple[str, Sequence[int]]]) -> Chart:
-    """A chart of (label, value per series) columns, in the order given."""
-    top = round_up(max((sum(values) for _, values in columns), default=0))
-    drawn = [
-        Column(label, sum(values), index * STEP, _parts(values, top))
-        for index, (label, values) in enumerate(columns)
-    ]
-    return Chart(drawn, top)
+def stacked_bars(bars: Sequence[Bar]) -> Chart:
+    """A chart of the bars, in the order given."""
+    reaches = [bar.reach for bar in bars]
+    top = round_up(max((high for _, high in reaches), default=0))
+    lowest = min((low for low, _ in reaches), default=0)
+    bottom = -round_up(-lowest) if lowest < 0 else 0
+    scale = _Scale(float(top), float(bottom))
+    drawn = [scale.column(index * STEP, bar) for index, bar in enumerate(bars)]
+    return Chart(drawn, top, bottom, scale.y(0))
 
 
-def round_up(value: int) -> int:
-    """The next even round number for the top of an axis."""
-    power: int = 10 ** max(0, len(str(value)) - 1)
-    return next(max(2, n * power) for n in ROUND if n * power >= value)
+def round_up(value: Number) -> Number:
+    """The next even round number for the end of an axis."""
+    if isinstance(value, int):
+        power: int = 10 ** max(0, len(str(value)) - 1)
+        return next(max(2, n * power) for n in ROUND if n * power >= value)
+    place = value.adjusted()
+    ends = (Decimal(n * 10**place) if place >= 0 else Decimal(n).scaleb(place) for n in ROUND)
+    return next(end for end in ends if end >= value)
 
 
-def _parts(values: Sequence[int], top: int) -> list[Part]:
-    parts, y = [], HEIGHT
-    for series, value in enumerate(values):
-        height = value * HEIGHT / top
-        y -= height
-        if value:
-            parts.append(Part(series, round(y, 2), round(height, 2)))
-    return parts
+class _Scale(NamedTuple):
+    top: float
+    bottom: float
+
+    def y(self, value: float) -> float:
+        return round((self.top - value) * HEIGHT / (self.top - self.bottom), 2)
+
+    def column(self, x: float, bar: Bar) -> Column:
+        return Column(bar.label, sum(bar.values), x, list(self.parts(bar.values)), self.range(bar), bar.mark)
+
+    def parts(self, values: Iterable[Number]) -> Iterable[Part]:
+        above, below = 0.0, 0.0
+        for series, number in enumerate(values):
+            value = float(number)
+            start = above if value > 0 else below
+            above, below = above + max(value, 0), below + min(value, 0)
+            if value:
+                yield self.between(series, start, start + value)
+
+    def range(self, bar: Bar) -> Part | None:
+        if bar.low is None or bar.high is None:
+            return None
+        return self.between(0, float(bar.low), float(bar.high))
+
+    def between(self, series: int, one: float, other: float) -> Part:
+        upper = self.y(max(one, other))
+        return Part(series, upper, round(self.y(min(one, other)) - upper, 2))

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from django import template
 
-from accounts.exact import canonical
+from accounts.exact import canonical, text_of
 from accounts.wire import encode
 
 register = template.Library()
@@ -37,6 +37,12 @@ def money(value: Decimal | None) -> str:
 
 
 @register.filter
+def figure(value: int | Decimal) -> str:
+    """A count as `number`, an amount as `money`."""
+    return money(value) if isinstance(value, Decimal) else number(value)
+
+
+@register.filter
 def subtract(whole: int, part: int) -> int:
     return whole - part
 
@@ -55,10 +61,41 @@ def share(part: int, whole: int) -> str:
 
 
 @register.filter
+def tenth(value: int) -> str:
+    """35 → 3.5."""
+    return f"{value / 10:g}"
+
+
+@register.filter
+def percent(part: Decimal) -> str:
+    """A share of 1 in percent with one decimal."""
+    return f"{100 * part:.1f} %"
+
+
+@register.simple_tag(takes_context=True)
+def query(context: Any, **changes: Any) -> str:
+    """The page's own query with some of it said otherwise, and from its first page on."""
+    found = context["request"].GET.copy()
+    found.pop("before", None)
+    for name, value in changes.items():
+        found[name] = value
+    return str(found.urlencode())
+
+
+@register.filter
 def who(actor: str) -> str:
     """`user:a@b.com` → a@b.com; `key:abc` → API key abc…; else as it is."""
     kind, _, name = actor.partition(":")
     return {"user": name, "key": f"API key {name}…"}.get(kind, actor)
+
+
+@register.filter
+def shown(value: Any) -> str:
+    """A value of JSON in a sentence: texts and numbers as they are, nothing as a dash, else JSON."""
+    if value in (None, "", {}, []):
+        return "–"  # noqa: RUF001
+    text = text_of(value)
+    return encode(value).decode() if text is None else text
 
 
 @register.filter

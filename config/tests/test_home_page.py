@@ -1,12 +1,13 @@
 """The console's overview."""
 
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 
 import pytest
 from django.utils import timezone
 
 from accounts.models import Tenant, User
-from accounts.pages.charts import round_up, stacked_bars
+from accounts.pages.charts import Bar, round_up, stacked_bars
 from tests.browser import browser
 from tests.builders import make_key
 from usage.models import UsageEvent
@@ -67,12 +68,30 @@ def test_more_services_than_series_are_added_up(acme: Tenant) -> None:
 
 
 def test_bars_fill_the_scale() -> None:
-    chart = stacked_bars([("a", [30, 10]), ("b", [0, 0]), ("c", [0, 20])])
+    chart = stacked_bars([Bar("a", [30, 10]), Bar("b", [0, 0]), Bar("c", [0, 20])])
     assert (chart.top, [column.total for column in chart.columns]) == (40, [40, 0, 20])
     assert [(p.series, p.y, p.height) for p in chart.columns[0].parts] == [(0, 25.0, 75.0), (1, 0.0, 25.0)]
     assert chart.columns[1].parts == []
 
 
-@pytest.mark.parametrize(("value", "top"), [(0, 2), (1, 2), (7, 8), (98, 100), (101, 200), (4500, 5000)])
-def test_an_axis_ends_on_a_round_number(value: int, top: int) -> None:
-    assert round_up(value) == top
+def test_bars_below_nothing_hang_from_its_line() -> None:
+    chart = stacked_bars(
+        [Bar("a", [Decimal("30"), Decimal("-10")]), Bar("b", [], Decimal("-9"), Decimal(28))]
+    )
+    assert (chart.top, chart.bottom, chart.zero) == (40, -10, 80.0)
+    assert [(p.series, p.y, p.height) for p in chart.columns[0].parts] == [(0, 20.0, 60.0), (1, 80.0, 20.0)]
+    assert chart.columns[0].range is None
+    guess = chart.columns[1].range
+    assert guess is not None
+    assert (guess.y, guess.height) == (24.0, 74.0)
+
+
+@pytest.mark.parametrize(
+    ("value", "top"),
+    [
+        (0, "2"), (1, "2"), (7, "8"), (98, "100"), (101, "200"), (4500, "5000"),
+        (Decimal(0), "1"), (Decimal("0.031"), "0.04"), (Decimal("4500.2"), "5000"), (Decimal("0.99"), "1.0"),
+    ],
+)  # fmt: skip
+def test_an_axis_ends_on_a_round_number(value: int | Decimal, top: str) -> None:
+    assert str(round_up(value)) == top
