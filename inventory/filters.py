@@ -95,7 +95,8 @@ def read_filter(text: str, properties: Properties, field: str = "filter") -> Fil
             if property_of(leaf.path, properties)[0].meant is None:
                 _q(leaf, properties)
     except GrammarError as error:
-        raise ValidationFailed.field(field, str(error)) from error
+        told = {"field": field, "message": str(error), "position": error.position}
+        raise ValidationFailed(f"{field}: {error}", errors=[told]) from error
     return found
 
 

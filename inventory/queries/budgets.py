@@ -7,12 +7,10 @@ from typing import Final, NamedTuple
 from django.utils import timezone
 
 from accounts.exact import quotient
-from inventory.filters import filter_q, read_filter
 from inventory.models import Budget, BudgetNotice
-from inventory.queries.costs import lines_between
+from inventory.queries.costs import lines_matching
 from inventory.queries.daily import Daily, daily_costs
 from inventory.queries.forecast import DAY, HISTORY_DAYS, cost_forecast, spent_in
-from inventory.queries.owners import cost_properties
 from inventory.queries.spans import Span, span_around
 
 TOO_EARLY_DAYS: Final = 5  # of a period, in which its forecast says little
@@ -41,11 +39,9 @@ def budget_standing(budget: Budget, now: datetime | None = None) -> Standing:
     today = (now or timezone.now()).date()
     span = span_around(today, budget.period)
     read = Span(min(span.start or today, today - HISTORY_DAYS * DAY), None)
-    known = cost_properties(budget.tenant)
-    asked = filter_q(read_filter(budget.filter, known), known)
     daily = daily_costs(
         tenant=budget.tenant,
-        lines=lines_between(budget.tenant, read).filter(asked),
+        lines=lines_matching(budget.tenant, read, budget.filter),
         cost=budget.cost,
         reporting_currency=budget.currency,
     )

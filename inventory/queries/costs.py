@@ -8,8 +8,10 @@ from django.db.models import QuerySet
 
 from accounts.exact import EXACT
 from accounts.models import Tenant
+from inventory.filters import filter_q, read_filter
 from inventory.models import CostLine, Resource
 from inventory.queries.dimensions import read_dimensions
+from inventory.queries.owners import cost_properties
 from inventory.queries.spans import Span, span_of
 from inventory.queries.sums import ZERO, cost_groups
 
@@ -40,6 +42,12 @@ def lines_between(tenant: Tenant, span: Span) -> QuerySet[CostLine]:
     if span.end is not None:
         lines = lines.filter(cost_day__day__lt=span.end)
     return lines
+
+
+def lines_matching(tenant: Tenant, span: Span, filter: str) -> QuerySet[CostLine]:
+    """Those of them that a filter names; ValidationFailed when it is none."""
+    known = cost_properties(tenant)
+    return lines_between(tenant, span).filter(filter_q(read_filter(filter, known), known))
 
 
 def resource_lines(tenant: Tenant, resource: Resource) -> QuerySet[CostLine]:

@@ -2,6 +2,7 @@
 names of filters.
 """
 
+import json
 import re
 from collections.abc import Sequence
 from datetime import date
@@ -12,13 +13,21 @@ from django.db.models.functions import Coalesce, NullIf
 
 from accounts.errors import ValidationFailed
 from accounts.grammar import GrammarError, parse_path
+from accounts.models import Tenant
 from accounts.sql import JsonText
 from inventory.filters import CHARGES, Kind, property_of
+from inventory.models import Charge
 
 UNALLOCATED: Final = "unallocated"
 TIMES: Final = {"month": 7, "day": 10}  # characters of an ISO date
 ALIASES: Final = {"service": "service_name", "resource": "resource_id"}
 OWNERS: Final = ("folder", "product")
+USUAL: Final = (
+    "service", "account", "provider", "region", "resource", "charge_category", "service_category",
+)  # fmt: skip
+SAMPLED: Final = 500  # charges
+MOST_KEYS: Final = 50
+_PLAIN: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _PART: Final = re.compile(r'(?:"(?:[^"\\]|\\.)*"|[^,"])+')
 
 
@@ -45,6 +54,25 @@ def read_dimensions(texts: Sequence[str], field: str = "group_by") -> list[Dimen
     if len({dimension.name for dimension in found}) < len(found):
         raise ValidationFailed.field(field, "names something twice.")
     return found
+
+
+def dimension_names(tenant: Tenant) -> list[str]:
+    """What `read_dimensions` takes, the usual ones first, with the keys of tags that newer charges have."""
+    texts = {name for name, known in CHARGES.items() if known.kind is Kind.TEXT} - set(ALIASES.values())
+    tagged = Charge.objects.for_tenant(tenant).exclude(tags={}).values_list("tags", flat=True)
+    keys = sorted({key for tags in tagged[:SAMPLED] for key in tags})
+    tags = [f"tag:{key if _PLAIN.fullmatch(key) else json.dumps(key)}" for key in keys[:MOST_KEYS]]
+    usual = [*USUAL, *OWNERS, *tags, *TIMES]
+    return [*usual, *sorted(texts - set(usual))]
+
+
+def narrowed(filter: str, name: str, label: str) -> str:
+    """The filter, and that a dimension has this text; empty for a time."""
+    path = ALIASES.get(name, name)
+    if path in TIMES:
+        return ""
+    term = f"not exists {path}" if label == UNALLOCATED else f"{path} = {json.dumps(label)}"
+    return f"({filter}) and {term}" if filter.strip() else term
 
 
 def _dimension(name: str, field: str) -> Dimension:

@@ -12,6 +12,12 @@ from inventory.models import ExchangeRate
 ONE: Final = Decimal(1)
 
 
+def reporting_currencies(tenant: Tenant) -> list[str]:
+    """Those into which the tenant has rates, its own before them."""
+    known = ExchangeRate.objects.for_tenant(tenant).values_list("to_currency", flat=True).distinct()
+    return [tenant.currency, *sorted(set(known.order_by()) - {tenant.currency})]
+
+
 class Rates:
     """The tenant's rates to one currency. What was asked for and was not there is in `missing`."""
 

@@ -4,13 +4,14 @@ import re
 from datetime import date, timedelta
 from typing import Final, NamedTuple
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, Max, Min, OuterRef, QuerySet
 from django.utils import timezone
 
 from accounts.errors import ValidationFailed
 from accounts.models import Tenant
 from inventory.models import CostDay, CostLine
 
+DAY: Final = timedelta(days=1)
 LATEST: Final = {"daily": "day", "monthly": "month", "yearly": "year"}
 _SPAN: Final = re.compile(r"(\d{4})(?:-(\d{2}))?(?:-(\d{2}))?", re.ASCII)
 
@@ -21,6 +22,13 @@ class Span(NamedTuple):
     start: date | None
     end: date | None
 
+    @property
+    def ends(self) -> tuple[date, date]:
+        """Both ends of a span that has them."""
+        if self.start is None or self.end is None:
+            raise ValueError("The span is open.")
+        return self.start, self.end
+
     def holds(self, day: date) -> bool:
         return (self.start is None or self.start <= day) and (self.end is None or day < self.end)
 
@@ -29,6 +37,28 @@ def told_days(tenant: Tenant) -> QuerySet[CostDay]:
     """The days that count and have lines."""
     days: QuerySet[CostDay] = CostDay.objects.for_tenant(tenant).filter(is_live=True)
     return days.filter(Exists(CostLine.objects.filter(cost_day=OuterRef("pk"))))
+
+
+def told_span(tenant: Tenant) -> Span | None:
+    """From the first to the last day of which there are costs; None when there are none."""
+    ends = told_days(tenant).aggregate(first=Min("day"), last=Max("day"))
+    return None if ends["first"] is None else Span(ends["first"], ends["last"] + DAY)
+
+
+def spans_near(told: Span) -> dict[str, Span]:
+    """Spans that people ask for, by what they are called, seen from the last day of which there are costs."""
+    last = told.ends[1]
+    month = span_around(last - DAY, "month")
+    start, end = month.ends
+    before = months_after(start, -1)
+    return {
+        f"{start:%B %Y}": month,
+        f"{before:%B %Y}": Span(before, start),
+        "30 days": Span(last - 30 * DAY, last),
+        "90 days": Span(last - 90 * DAY, last),
+        "12 months": Span(months_after(start, -11), end),
+        "All": told,
+    }
 
 
 def span_of(tenant: Tenant, period: str) -> Span:
