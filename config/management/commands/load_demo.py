@@ -1,4 +1,4 @@
-"""Tenants, people, keys, a month of usage and ten image builds for a development machine."""
+"""Tenants, people, keys, a month of usage, image builds and bills for a development machine."""
 
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from accounts.management.base import PlainCommand
 from accounts.models import Tenant
 from builds.demo import demo_builds_load, demo_platform_add
 from gcore.demo import demo_clients_map
+from inventory.demo import demo_costs_load
 from usage.demo import events_store
 
 EVENTS: Final = {"demo-tenant": 2000, "dev": 60}  # test-tenant stays empty: the first run is to be seen
@@ -17,7 +18,7 @@ EVENTS: Final = {"demo-tenant": 2000, "dev": 60}  # test-tenant stays empty: the
 
 class Command(PlainCommand):
     help = (
-        "Load the demo tenants, people, keys, usage events and builds. A second run adds nothing.\n\n"
+        "Load the demo tenants, people, keys, usage events, builds and bills. A second run adds nothing.\n\n"
         "Examples:\n"
         "  ENVIRONMENT=development python manage.py load_demo\n"
         "  ENVIRONMENT=development python manage.py load_demo --verbosity 0   (says nothing)\n"
@@ -35,8 +36,9 @@ class Command(PlainCommand):
         demo_platform_add(tenants["dev"])
         added = self._events(tenants)
         builds = sum(demo_builds_load(tenant=tenants[slug]) for slug in EVENTS)
+        rows = demo_costs_load(tenant=tenants["demo-tenant"])
         if options["verbosity"]:
-            self._report(added, builds)
+            self._report(added, builds, rows)
 
     def _events(self, tenants: dict[str, Tenant]) -> int:
         """Store the events, with a bar on a terminal; how many were added."""
@@ -51,8 +53,11 @@ class Command(PlainCommand):
             self.stdout.write("")
         return added
 
-    def _report(self, added: int, builds: int) -> None:
-        told = f"Demo data is in place; {added} events were added, {builds} builds."
+    def _report(self, added: int, builds: int, rows: int) -> None:
+        told = (
+            f"Demo data is in place; {added} events were added, {builds} builds, {rows} rows of bills and"
+            " resources."
+        )
         self.stdout.write(self.style.SUCCESS(told))
         for person in DEMO_PEOPLE:
             name = person.username or person.email

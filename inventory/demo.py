@@ -1,0 +1,78 @@
+"""Some months of bills, and the resources that they name, for a development machine."""
+
+import csv
+import io
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from typing import Any, Final
+
+from django.utils import timezone
+
+from accounts.models import Tenant
+from accounts.principals import SYSTEM
+from inventory.generator import HEADER, Bills
+from inventory.models import Import, SavedView
+from inventory.queries.spans import months_after
+from inventory.services.budgets import budget_create
+from inventory.services.imports import import_check, import_confirm, import_receive
+from inventory.services.views import saved_view_create
+
+MONTHS: Final = 4
+RESOURCES: Final = 7
+STATES: Final = ("running", "running", "running", "stopped")
+VIEWS: Final = (
+    {"kind": SavedView.Kind.COSTS.value, "name": "Production by team", "filter": "tag:env = prod",
+     "group_by": "tag:team,service"},
+    {"kind": SavedView.Kind.RESOURCES.value, "name": "Without an owner", "filter": "not exists tag:team"},
+)  # fmt: skip
+
+
+def demo_costs_load(*, tenant: Tenant) -> int:
+    """Bills up to yesterday, the resources, two views and a budget; how many rows. None the second time."""
+    if Import.objects.for_tenant(tenant).exists():
+        return 0
+    today = timezone.now().date()
+    bills = Bills(seed=7, start=months_after(today, 1 - MONTHS), months=MONTHS, resources=RESOURCES)
+    rows = _taken(tenant, "costs", "bills.csv", [HEADER, *_until(bills, today)])
+    rows += _taken(tenant, "resources", "resources.csv", _resources(bills))
+    for view in VIEWS:
+        saved_view_create(by=SYSTEM, tenant=tenant, **view)
+    budget_create(
+        by=SYSTEM, tenant=tenant, name="All clouds", amount=Decimal(4000), currency=tenant.currency,
+        thresholds=[{"percent": 80, "of": "actual"}, {"percent": 100, "of": "forecast"}],
+    )  # fmt: skip
+    return rows
+
+
+def _until(bills: Bills, today: date) -> list[Any]:
+    place = HEADER.index("ChargePeriodStart")
+    return [row for row in bills.rows() if row[place][:10] < today.isoformat()]
+
+
+def _resources(bills: Bills) -> list[list[str]]:
+    made = datetime.combine(bills.start, datetime.min.time(), UTC)
+    columns = ("provider", "resource_id", "name", "resource_type", "region", "state", "cloud_account_id",
+               "tags", "utilization", "cost_monthly", "currency", "created_at")  # fmt: skip
+    rows = [list(columns)]
+    for one in bills.resources:
+        service, name = one.service, f"{one.service.kind.replace(' ', '-')}-{one.number:05}"
+        tags = f"env={one.environment}; team={one.team}" if one.environment else ""
+        monthly = service.price * Decimal(str(round(30 * service.quantity * one.size, 2)))
+        rows.append([
+            service.provider, f"{service.account}/{name}", name, service.kind, service.region,
+            STATES[one.number % len(STATES)], f"{service.account}-{one.sub_account}", tags,
+            f'{{"cpu": {(one.number * 37) % 90 + 3}}}', f"{monthly:.2f}", service.currency,
+            (made + timedelta(hours=one.number)).isoformat(),
+        ])  # fmt: skip
+    return rows
+
+
+def _taken(tenant: Tenant, kind: str, name: str, rows: list[Any]) -> int:
+    """Import the rows as a file."""
+    text = io.StringIO()
+    csv.writer(text).writerows(rows)
+    file = io.BytesIO(text.getvalue().encode())
+    by = SYSTEM.enter(str(tenant.pk))
+    run, _ = import_receive(by=by, tenant=tenant, kind=kind, file=file, name=name)
+    import_confirm(by=by, run=import_check(by=by, run=run))
+    return len(rows) - 1
