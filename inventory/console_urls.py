@@ -2,9 +2,18 @@
 
 from django.urls import path
 
-from inventory.pages import imports
+from inventory.pages import anomalies, asking, budgets, costs, forecast, imports, resources
 
 urlpatterns = [
+    path("/costs", costs.costs, name="costs"),
+    path("/costs/forecast", forecast.forecast, name="costs-forecast"),
+    path("/costs/anomalies", anomalies.anomalies, name="costs-anomalies"),
+    path("/budgets", budgets.budgets, name="budgets"),
+    path("/budgets/new", budgets.new_budget, name="budget-new"),
+    path("/budgets/<uuid:pk>", budgets.one_budget, name="budget"),
+    path("/resources", resources.resources, name="resources"),
+    path("/resources/<uuid:pk>", resources.resource, name="resource"),
+    path("/views", asking.views, name="views"),
     path("/imports", imports.imports, name="imports"),
     path("/imports/<uuid:pk>", imports.one_import, name="import"),
 ]
