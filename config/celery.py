@@ -4,6 +4,7 @@ import os
 
 from celery import Celery
 from celery.loaders.app import AppLoader
+from click import Option
 from django_structlog.celery.steps import DjangoStructLogInitStep
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -21,3 +22,10 @@ app = Celery("skyledger", loader="config.celery:Loader")
 app.config_from_object("django.conf:settings", namespace="CELERY")
 app.autodiscover_tasks()
 app.steps["worker"].add(DjangoStructLogInitStep)
+app.steps["worker"].add("config.task_counts:MetricsServer")
+app.user_options["worker"].update(
+    (
+        Option(["--metrics-port"], type=int, help="Serve the worker's Prometheus metrics there."),
+        Option(["--metrics-host"], default="127.0.0.1", help="On this address; default: 127.0.0.1."),
+    )
+)

@@ -2,10 +2,13 @@
 
 import math
 import os
+import shutil
+import time
 from collections.abc import Iterator
 from typing import Final
 
 from django.conf import settings
+from django.core.cache import cache
 from django.db import connection
 from prometheus_client import REGISTRY, CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily
@@ -14,21 +17,25 @@ from prometheus_client.registry import Collector
 
 from accounts.queries import deliveries_due
 from config.metrics import open_here
-from config.probes import measure
+from config.probes import BEAT_KEY, database, examine, measure, redis_server
 from usage import queue
 from usage.queries.backlog import dirty_hours_count, oldest_mark_seconds
 from usage.queries.watermark import complete_through
 
 
 def exposition() -> bytes:
-    """With PROMETHEUS_MULTIPROC_DIR set, the counters are those of all processes that share it."""
-    counters: CollectorRegistry = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        counters = CollectorRegistry()
-        MultiProcessCollector(counters)  # type: ignore[no-untyped-call]
     gauges = CollectorRegistry()
     gauges.register(Measured())
-    return generate_latest(counters) + generate_latest(gauges)
+    return generate_latest(counters()) + generate_latest(gauges)
+
+
+def counters() -> CollectorRegistry:
+    """Of this process, or of all processes that share PROMETHEUS_MULTIPROC_DIR."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REGISTRY
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return registry
 
 
 class Measured(Collector):
@@ -38,6 +45,15 @@ class Measured(Collector):
         values = measure({name: question for name, (_, question) in GAUGES.items()})
         for name, (text, _) in GAUGES.items():
             yield GaugeMetricFamily(name, text, value=values[name])
+        yield _components()
+
+
+def _components() -> GaugeMetricFamily:
+    family = GaugeMetricFamily("component_up", "Whether a neighbour answers in time", labels=["component"])
+    for found in examine({"database": database, "redis": redis_server}):
+        if found.status != "disabled":
+            family.add_metric([found.name], float(found.status != "unhealthy"))
+    return family
 
 
 def queue_depth() -> float:
@@ -64,6 +80,17 @@ def open_connections() -> float:
         return float(cursor.fetchone()[0])
 
 
+def beat_age() -> float:
+    """Nobody knows before the first heartbeat."""
+    seen = cache.get(BEAT_KEY)
+    return math.nan if seen is None else max(0.0, time.time() - seen)
+
+
+def disk_free() -> float:
+    disk = shutil.disk_usage(settings.VAR_DIR)
+    return disk.free / disk.total
+
+
 def ledger_complete_through() -> float:
     moment = complete_through()
     return moment.timestamp() if moment else math.nan
@@ -79,5 +106,7 @@ GAUGES: Final = {
     ),
     "usage_dirty_hours": ("Hours of tenants whose sums are to be made again", dirty_hours_count),
     "usage_oldest_mark_seconds": ("How long the oldest of them has waited", oldest_mark_seconds),
+    "beat_heartbeat_age_seconds": ("How long ago beat and a worker last told of themselves", beat_age),
+    "disk_free_ratio": ("Free part of the disk under VAR_DIR", disk_free),
     "database_connections_active": ("Connections to the database", open_connections),
 }

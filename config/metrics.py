@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import lru_cache
 from typing import Any, Final
 
+import structlog
+from django.conf import settings
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -21,14 +23,16 @@ API_SECONDS: Final = Histogram(
 QUERY_REQUESTS: Final = Counter("query_requests_total", "Usage and analytics queries", ["endpoint"])
 QUERY_SECONDS: Final = Histogram("query_duration_seconds", "Usage and analytics query duration", ["endpoint"])
 DATABASE_SECONDS: Final = Histogram(
-    "database_query_duration_seconds", "Duration of one SQL statement in a request", ["operation"]
+    "database_query_duration_seconds", "Duration of one SQL statement", ["operation"]
 )
 RATE_LIMITED: Final = Counter("rate_limit_exceeded_total", "Calls answered 429", ["endpoint"])
 AUTH_FAILURES: Final = Counter("authentication_failures_total", "Calls answered 401", ["endpoint"])
 
+SHOWN_SQL: Final = 2000
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUERIES: Final = ("usage", "analytics")
 _OPERATIONS: Final = frozenset({"select", "insert", "update", "delete"})
+log = structlog.get_logger("skyledger.database")
 _lock = threading.Lock()
 _watched: "weakref.WeakSet[BaseDatabaseWrapper]" = weakref.WeakSet()
 
@@ -63,8 +67,8 @@ def observe(method: str, endpoint: str, status: int, tenant: str, seconds: float
         AUTH_FAILURES.labels(endpoint).inc()
 
 
-def watch(connection: BaseDatabaseWrapper) -> None:
-    """Time every statement of this thread's connection from now on."""
+def watch(connection: BaseDatabaseWrapper, **_: Any) -> None:
+    """Time every statement of a thread's connection from now on."""
     if _timed not in connection.execute_wrappers:
         connection.execute_wrappers.append(_timed)
         with _lock:
@@ -84,4 +88,8 @@ def _timed(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
     finally:
         verb = str(sql)[:6].lower()
         operation = verb if verb in _OPERATIONS else "other"
-        DATABASE_SECONDS.labels(operation).observe(time.perf_counter() - started)
+        seconds = time.perf_counter() - started
+        DATABASE_SECONDS.labels(operation).observe(seconds)
+        if 0 < settings.SLOW_QUERY_SECONDS <= seconds:
+            # Without its parameters, which are other people's data.
+            log.warning("slow_query", seconds=round(seconds, 3), sql=str(sql)[:SHOWN_SQL])

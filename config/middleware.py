@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Final
 
 import structlog
-from django.db import DEFAULT_DB_ALIAS, connections
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.common import CommonMiddleware
@@ -16,7 +15,7 @@ from accounts.addresses import client_address
 from accounts.errors import ValidationFailed
 from accounts.wire import check_charset
 from config.errors import error_response
-from config.metrics import observe_request, watch
+from config.metrics import observe_request
 
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 # The admin redirects to the slash; everything else is routed without.
@@ -45,7 +44,6 @@ class EdgeMiddleware:
         request.request_id = identity  # type: ignore[attr-defined]
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=identity, address=client_address(request.META))
-        watch(connections[DEFAULT_DB_ALIAS])
         _drop_slash(request)
         response = self.get_response(request)
         response.headers["X-Request-ID"] = identity

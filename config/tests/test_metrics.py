@@ -1,19 +1,23 @@
 """Every metric of the older service is there and really recorded."""
 
+import json
 import math
 import signal
 from collections.abc import Callable
 from io import StringIO
 from typing import Any
-from unittest.mock import Mock
+from unittest.mock import Mock, call
 
 import pytest
 from django.core.management import call_command
 from django.test import Client
+from prometheus_client import REGISTRY
 from prometheus_client.parser import text_string_to_metric_families
 from rest_framework.test import APIClient
 
-from config import startup
+from accounts import redis_link
+from accounts.models import Tenant
+from config import startup, task_counts, tasks
 from config.management.commands import write_events
 from usage import queue, writer
 from usage.queue import QueueState
@@ -145,3 +149,54 @@ def test_stored_events_are_counted(
     assert grown("event_processing_duration_seconds_count") >= 0
     assert grown("total_tokens_processed_total", **acme) == 15
     assert grown("total_cost_usd_total", **acme) == pytest.approx(0.25)
+
+
+def test_tasks_are_counted_by_how_they_end(
+    grown: Callable[..., float], monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
+    task = "config.beat"
+    tasks.beat.apply()
+    monkeypatch.setattr(tasks, "cache", None)
+    tasks.beat.apply()
+    assert grown("background_tasks_total", task=task, outcome="succeeded") == 1
+    assert grown("background_tasks_total", task=task, outcome="failed") == 1
+    assert grown("background_tasks_total", task="usage.aggregate", outcome="failed") == 0
+
+
+@pytest.mark.parametrize(("port", "serves"), [(None, False), (9102, True)])
+def test_a_worker_shows_its_counters_where_it_is_told(
+    monkeypatch: pytest.MonkeyPatch, port: int | None, serves: bool
+) -> None:
+    served = Mock()
+    monkeypatch.setattr(task_counts, "start_http_server", served)
+    task_counts.MetricsServer(None, metrics_port=port, metrics_host="0.0.0.0").start(None)
+    assert served.call_args_list == serves * [call(9102, addr="0.0.0.0", registry=REGISTRY)]
+
+
+def test_the_neighbours_and_beat_are_told_of(settings: Any) -> None:
+    database, cache_server = (frozenset({("component", name)}) for name in ("database", "redis"))
+    assert math.isnan(scrape()["beat_heartbeat_age_seconds", frozenset()])
+    tasks.beat.apply()
+    found = scrape()
+    assert found["component_up", database] == 1
+    assert found.get(("component_up", cache_server)) == (1 if settings.REDIS_URL else None)
+    assert 0 <= found["beat_heartbeat_age_seconds", frozenset()] < 60
+    assert 0 < found["disk_free_ratio", frozenset()] < 1
+    settings.REDIS_URL = "redis://127.0.0.1:1/0"
+    redis_link.client.cache_clear()
+    assert scrape()["component_up", cache_server] == 0
+
+
+@pytest.mark.parametrize(("limit", "logged"), [(1e-9, 1), (0, 0), (60, 0)])
+def test_a_slow_statement_is_logged_without_its_values(
+    settings: Any, capsys: pytest.CaptureFixture[str], limit: float, logged: int
+) -> None:
+    settings.SLOW_QUERY_SECONDS = limit
+    Tenant.objects.filter(slug="whose-name-is-private").first()
+    lines = [json.loads(line) for line in capsys.readouterr().err.splitlines()]
+    slow = [line for line in lines if line["event"] == "slow_query"]
+    assert len(slow) == logged
+    for line in slow:
+        assert "SELECT" in line["sql"]
+        assert line["seconds"] >= 0
+        assert "whose-name-is-private" not in str(line)
