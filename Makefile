@@ -42,6 +42,7 @@ lock: .venv/dev ## Compile requirements*.txt from pyproject.toml
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(COMPILE) --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+	@$(COMPILE) --group otel -c requirements.txt -o requirements-otel.txt
 	@$(COMPILE) --group newman -o requirements-newman.txt
 
 clean: ## Remove .venv and caches; the data in var/ stays

@@ -7,7 +7,9 @@ class ConfigConfig(AppConfig):
     verbose_name = "Platform"
 
     def ready(self) -> None:
-        from config import task_counts  # noqa: F401  (counts how tasks end)
+        import config.task_counts  # noqa: F401  (counts how tasks end)
         from config.metrics import watch
+        from config.tracing import start
 
+        start()  # before the middleware is loaded, which it adds its own to
         connection_created.connect(watch, dispatch_uid="config.metrics")

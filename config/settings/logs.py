@@ -11,6 +11,8 @@ from config.redaction import redact_fields, redact_line
 from config.settings.env import STRICT, env
 
 LOG_LEVEL: str = env.str("LOG_LEVEL", default="INFO").upper()
+# The collector of traces; OpenTelemetry itself reads this and its other variables.
+OTEL_ENDPOINT: str = env.str("OTEL_EXPORTER_OTLP_ENDPOINT", default="")
 # A statement that takes so many seconds is logged; 0: none is.
 SLOW_QUERY_SECONDS: float = env.float("SLOW_QUERY_SECONDS", default=1.0)
 _SQL_LEVEL = "DEBUG" if env.bool("SQL_ECHO", default=False) else "WARNING"
