@@ -55,8 +55,8 @@ class Request:
             raise Refusal(400, {name: ["A valid integer is required."]}) from error
 
     def json(self) -> dict[str, Any]:
-        """The body as JSON or as a form, as Gcore takes it."""
-        if "form-urlencoded" in self.headers.get("content-type", ""):
+        """The body as JSON or as a form, as Gcore takes it. What `curl -d` calls a form may be JSON."""
+        if "form-urlencoded" in self.headers.get("content-type", "") and not self.body.startswith(b"{"):
             return dict(parse_qsl(self.body.decode()))
         try:
             value = json.loads(self.body or b"{}")

@@ -207,6 +207,13 @@ def test_a_file_of_any_size_or_text_can_be_asked_for(ask: Caller) -> None:
     assert ask.table() == [["A"], ["1"]]
 
 
+def test_control_takes_json_as_curl_sends_it(ask: Caller) -> None:
+    as_a_form = {"Content-Type": "application/x-www-form-urlencoded"}
+    knobs = f"{ask.url}/_control/knobs"
+    assert requests.post(knobs, data='{"job_polls": 3}', headers=as_a_form, timeout=5).status_code == 204
+    assert requests.get(f"{ask.url}/_control/", timeout=5).json()["knobs"]["job_polls"] == 3
+
+
 def test_control_tells_its_state_and_refuses_what_it_does_not_know(ask: Caller) -> None:
     ask("GET", "/iam/clients/me")
     ask.control("faults", {"path": "/x", "status": 503, "times": 2})
