@@ -10,6 +10,7 @@ from xml.sax.saxutils import escape
 
 from openpyxl import LXML, Workbook
 from openpyxl.cell import WriteOnlyCell
+from openpyxl.utils import get_column_letter
 from openpyxl.worksheet._writer import WorksheetWriter
 
 Cell = str | int | Decimal | None
@@ -30,11 +31,16 @@ def csv_file(header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 
 
 def xlsx_file(title: str, header: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
+    """One sheet, whose header stays in sight and filters."""
     book = Workbook(write_only=True)
     sheet = book.create_sheet(title)
+    sheet.freeze_panes = "A2"
     sheet.append(header)
+    last = 1
     for row in rows:
         sheet.append([xlsx_cell(sheet, value) for value in row])
+        last += 1
+    sheet.auto_filter.ref = f"A1:{get_column_letter(len(header))}{last}"
     out = io.BytesIO()
     book.save(out)
     return out.getvalue()

@@ -2,14 +2,15 @@
 
 import dataclasses
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Context, Decimal
 from typing import Any, Final
 
 from accounts.exact import canonical
-from accounts.sheets import Cell, csv_file, xlsx_file
+from accounts.sheets import XLSX_MAX_DIGITS, Cell, csv_file, xlsx_file
 from gcore.queries.reconciliation import Comparison, Line
 
 NUMBERS: Final = ("provider", "own", "difference", "percent", "before", "price", "recomputed", "billed")
+NUMBER: Final = Context(prec=XLSX_MAX_DIGITS)
 COLUMNS: Final = ("status", *(field.name for field in dataclasses.fields(Line)))
 
 
@@ -18,7 +19,12 @@ def comparison_csv(found: Comparison) -> bytes:
 
 
 def comparison_xlsx(found: Comparison) -> bytes:
-    return xlsx_file(f"Gcore {found.month:%Y-%m}", COLUMNS, _rows(found))
+    """What is reckoned from the month before has no more digits than a spreadsheet's number."""
+    lines = [
+        dataclasses.replace(line, before=line.before and NUMBER.plus(line.before)) for line in found.lines
+    ]
+    rows = _rows(dataclasses.replace(found, lines=lines))
+    return xlsx_file(f"Gcore {found.month:%Y-%m}", COLUMNS, rows)
 
 
 def line_document(line: Line) -> dict[str, Any]:

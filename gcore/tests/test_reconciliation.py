@@ -1,6 +1,7 @@
 """Gcore's figures beside our own: what matches, and each way in which they may not."""
 
 import io
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Any
@@ -17,6 +18,7 @@ from accounts.services.sending import deliver
 from gcore.client import Expense, Price
 from gcore.models import ClientMapping, FeatureMeter, ProviderImport, Reconciliation
 from gcore.queries.reconciliation import Comparison, Line, comparison
+from gcore.reconciliation_files import comparison_xlsx
 from gcore.services.expenses import Found, expenses_store
 from gcore.services.reconciliation import reconcile, reconcile_all
 from gcore.tests.provided import MARCH, came_in, march, use
@@ -235,9 +237,16 @@ def test_the_api_answers_as_json_csv_and_xlsx(
     rows = list(sheet.values)
     assert rows[1][:4] == ("differs", "92", "Feature 92", "cdn")
     assert rows[1][5:7] == (100.1, 90)
+    assert (sheet.freeze_panes, sheet.auto_filter.ref) == ("A2", "A1:P3")
     text = client.get("/reports/reconciliation?month=2026-03", HTTP_ACCEPT="text/csv").content.decode()
     assert text.splitlines()[1].startswith("differs,92,Feature 92,cdn,GB,100.1,90,default,-10.1,-10.09,")
     assert client_for(stranger_key).get("/reports/reconciliation?month=2026-03").json()["lines"] == []
+
+
+def test_what_is_reckoned_is_a_number_in_a_spreadsheet(compared: Comparison) -> None:
+    line = replace(compared.lines[0], before=Decimal("1577.59221290322580645161"))
+    sheet = load_workbook(io.BytesIO(comparison_xlsx(replace(compared, lines=[line])))).active
+    assert list(sheet.values)[1][10] == 1577.59221290323
 
 
 @pytest.mark.parametrize("query", ["", "month=2026-13", "month=2026-03&tolerance=-1", "month=2026-03&jump=x"])
