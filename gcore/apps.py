@@ -7,6 +7,9 @@ class GcoreConfig(AppConfig):
 
     def ready(self) -> None:
         from accounts.services.cleaning import clean_up_enter
+        from gcore.adapter import GcoreAdapter
         from gcore.services.clearing import JOBS
+        from inventory.adapters import adapter_register
 
         clean_up_enter(*JOBS)
+        adapter_register("gcore", GcoreAdapter())

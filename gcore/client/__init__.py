@@ -3,10 +3,12 @@
 from gcore.client.calls import GcoreClient
 from gcore.client.credentials import Credentials, Generation
 from gcore.client.shapes import (
+    CloudTask,
     CloudUsage,
     Customer,
     Expense,
     Feature,
+    Instance,
     Point,
     Price,
     Product,
@@ -16,6 +18,7 @@ from gcore.client.shapes import (
 )
 
 __all__ = [
+    "CloudTask",
     "CloudUsage",
     "Credentials",
     "Customer",
@@ -23,6 +26,7 @@ __all__ = [
     "Feature",
     "GcoreClient",
     "Generation",
+    "Instance",
     "Point",
     "Price",
     "Product",

@@ -15,10 +15,12 @@ from django.conf import settings
 from gcore.client import paths, reading
 from gcore.client.credentials import Credentials
 from gcore.client.shapes import (
+    CloudTask,
     CloudUsage,
     Customer,
     Expense,
     Feature,
+    Instance,
     Point,
     Price,
     Product,
@@ -27,7 +29,7 @@ from gcore.client.shapes import (
 )
 from gcore.client.tokens import Pair, TokenKeeper
 from gcore.client.transport import CHUNK, Call, Transport
-from gcore.errors import PermanentError, TimedOut, Unauthorized
+from gcore.errors import PermanentError, TimedOut, TransientError, Unauthorized
 
 PAGE: Final = 100
 MOST_PAGES: Final = 10_000
@@ -203,6 +205,31 @@ class GcoreClient:
         call = Call("cloud_usage", "POST", paths.CLOUD_USAGE, json=body)
         answer = self._send(call, None, keeper=self._customer(client_id))
         return reading.read("cloud usage", lambda a: [reading.cloud_usage(i) for i in a["totals"]], answer)
+
+    def instance(self, client_id: int, place: str, instance_id: str) -> Instance:
+        """A customer's machine, read in the customer's own name; `place` is `<project id>/<region id>`."""
+        path = paths.INSTANCE.format(place=place, instance_id=instance_id)
+        answer = self._send(Call("instance", "GET", path), None, keeper=self._customer(client_id))
+        return reading.read("instance", reading.instance, answer)
+
+    def instance_act(self, client_id: int, place: str, instance_id: str, action: str) -> str:
+        """Ask once for `start` or `stop`; the id of Gcore's task.
+
+        After a TransientError nobody knows whether Gcore heard it: look at the machine before asking again.
+        """
+        path = paths.INSTANCE_ACTION.format(place=place, instance_id=instance_id)
+        call = Call("instance_act", "POST", path, json={"action": action}, once=True)
+        answer = self._send(call, None, keeper=self._customer(client_id))
+        try:
+            return reading.read("instance task", lambda item: str(item["tasks"][0]), answer)
+        except PermanentError as error:  # it was heard, whatever this is
+            raise TransientError(error.message) from error
+
+    def cloud_task(self, client_id: int, task_id: str) -> CloudTask:
+        """How far Gcore is with something that a customer's cloud was asked for."""
+        call = Call("cloud_task", "GET", paths.CLOUD_TASK.format(task_id=task_id))
+        answer = self._send(call, None, keeper=self._customer(client_id))
+        return reading.read("cloud task", reading.cloud_task, answer)
 
     def _items(
         self, operation: str, path: str, params: Mapping[str, Any], reader: Callable[[Any], T]

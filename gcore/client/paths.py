@@ -12,6 +12,9 @@ WHO_AM_I: Final = "/iam/clients/me"
 CLIENTS: Final = "/iam/clients"
 CDN_SERIES: Final = "/cdn/statistics/series"
 CLOUD_USAGE: Final = "/cloud/v1/usage_report"
+INSTANCE: Final = "/cloud/v1/instances/{place}/{instance_id}"
+INSTANCE_ACTION: Final = "/cloud/v2/instances/{place}/{instance_id}/action"
+CLOUD_TASK: Final = "/cloud/v1/tasks/{task_id}"
 WAAP_BREAKDOWN: Final = "/waap/v1/prebilling/breakdown/{metric}"
 
 

@@ -6,7 +6,18 @@ from decimal import Decimal
 from typing import Any, Final, TypeVar
 
 from accounts.wire import exact_number
-from gcore.client.shapes import CloudUsage, Customer, Expense, Feature, Point, Price, ReportState, ReportTask
+from gcore.client.shapes import (
+    CloudTask,
+    CloudUsage,
+    Customer,
+    Expense,
+    Feature,
+    Instance,
+    Point,
+    Price,
+    ReportState,
+    ReportTask,
+)
 from gcore.errors import PermanentError
 
 # The older services' words for the same states are taken too.
@@ -164,6 +175,19 @@ def cloud_usage(item: Any) -> CloudUsage:
         region=item.get("region") or "",
         region_id=int(item["region_id"]),
     )
+
+
+def instance(item: Any) -> Instance:
+    return Instance(
+        id=str(item["instance_id"]),
+        name=str(item.get("instance_name") or ""),
+        state=str(item["vm_state"]),
+        task=str(item.get("task_state") or item.get("task_id") or ""),
+    )
+
+
+def cloud_task(item: Any) -> CloudTask:
+    return CloudTask(id=str(item["id"]), state=str(item["state"]), error=str(item.get("error") or ""))
 
 
 def _product(item: Mapping[str, Any]) -> str:

@@ -105,6 +105,23 @@ class Point(msgspec.Struct, frozen=True):
     value: Decimal
 
 
+class Instance(msgspec.Struct, frozen=True):
+    """A virtual machine in a customer's cloud. `task` names what Gcore is doing with it, if anything."""
+
+    id: str
+    name: str
+    state: str
+    task: str
+
+
+class CloudTask(msgspec.Struct, frozen=True):
+    """A job of Gcore's cloud: NEW, RUNNING, FINISHED or ERROR."""
+
+    id: str
+    state: str
+    error: str
+
+
 class CloudUsage(msgspec.Struct, frozen=True):
     """What a customer used of one billing metric in one cloud region."""
 

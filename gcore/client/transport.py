@@ -46,7 +46,10 @@ class Header(AuthBase):
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """`operation` names it in errors, logs and metrics; the path may hold ids and does not."""
+    """`operation` names it in errors, logs and metrics; the path may hold ids and does not.
+
+    One that is to be made `once` is not tried again when its answer does not come.
+    """
 
     operation: str
     method: str
@@ -54,6 +57,7 @@ class Call:
     params: Mapping[str, Any] = field(default_factory=dict)
     json: Any = None
     accept: str = "application/json"
+    once: bool = False
 
 
 class Transport:
@@ -80,7 +84,7 @@ class Transport:
 
     def _persist(self, call: Call, read: Callable[[requests.Response], T], authorization: str) -> T:
         until = time.monotonic() + PATIENCE
-        for attempt in range(ATTEMPTS - 1):
+        for attempt in range(0 if call.once else ATTEMPTS - 1):
             try:
                 return self._attempt(call, read, authorization)
             except TransientError as error:

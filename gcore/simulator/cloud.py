@@ -55,12 +55,12 @@ def cost_resources(state: State, request: Request) -> Answer:
 
 def reservations(state: State, request: Request) -> Answer:
     """Nobody here has reserved anything."""
-    _caller(state, request)
+    cloud_caller(state, request)
     return said({"count": 0, "price_status": "show", "results": []})
 
 
 def _lines(state: State, request: Request) -> Iterator[Line]:
-    who, span = _caller(state, request), _span(request)
+    who, span = cloud_caller(state, request), _span(request)
     types = set(request.json().get("types") or ())
     for client in (one for one in CLIENTS if one.id == who.client_id and one.size):
         for feature in (one for one in FEATURES if one.id in METRICS):
@@ -78,23 +78,24 @@ def _span(request: Request) -> list[date]:
         first, last = (date.fromisoformat(str(body[name])[:10]) for name in ("time_from", "time_to"))
     except (KeyError, ValueError) as error:
         fields = {"time_from": ["A valid datetime is required."]}
-        raise _refusal(
+        raise cloud_refusal(
             400, "ValidationError", "Invalid time_from or time_to", invalid_fields=fields
         ) from error
     last += timedelta(days=bool(body.get("enable_last_day")))
     if not 0 < (last - first).days <= MOST_DAYS:
-        raise _refusal(400, "ValidationError", "The period must be 1 to 31 days")
+        raise cloud_refusal(400, "ValidationError", "The period must be 1 to 31 days")
     return days(first, last)
 
 
-def _caller(state: State, request: Request) -> Caller:
+def cloud_caller(state: State, request: Request) -> Caller:
+    """Whoever asks, or a 401 in the cloud's words."""
     try:
         return caller(state, request)
     except Refusal as refusal:
-        raise _refusal(refusal.answer.status, "not_authenticated", "Token is not valid") from refusal
+        raise cloud_refusal(refusal.answer.status, "not_authenticated", "Token is not valid") from refusal
 
 
-def _refusal(status: int, kind: str, message: str, **more: Any) -> Refusal:
+def cloud_refusal(status: int, kind: str, message: str, **more: Any) -> Refusal:
     body = {"exception_class": kind, "message": message, "request_id": uuid.uuid4().hex, **more}
     return Refusal(status, body)
 

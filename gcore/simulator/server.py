@@ -10,11 +10,11 @@ from types import TracebackType
 from typing import Any, Final, Self
 from urllib.parse import parse_qs, urlsplit
 
-from gcore.simulator import catalogue, cdn, cloud, control, expenses, iam, reports, waap
+from gcore.simulator import catalogue, cdn, cloud, control, expenses, iam, instances, reports, waap
 from gcore.simulator.state import Fault, State
 from gcore.simulator.wire import Answer, Refusal, Request, dispatch
 
-PRODUCTS: Final = (catalogue, reports, iam, expenses, cdn, waap, cloud)
+PRODUCTS: Final = (catalogue, reports, iam, expenses, cdn, waap, cloud, instances)
 ROUTES: Final = [route for product in PRODUCTS for route in product.ROUTES]
 PIECE: Final = 8192
 

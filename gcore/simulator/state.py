@@ -31,6 +31,7 @@ class Knobs:
     other word; `notes` are a failed job's errors; `unready_status` answers a download that comes too early.
     Files: `rows` asks for that many rows; `file` is served as it is; `table` replaces header and rows;
     `oddities` are names of gcore.simulator.files.ODDITIES; `exclusive_end` leaves `date_to` out.
+    Machines: `action_seconds` from a stop or start until it is so; with an `action_error` it never is.
     Catalogue: `hidden_products`, `extra_features` (so many more of CDN), `units` by feature id and month
     (`{"92 2026-11": "MB"}`), `envelopes` even without a limit.
     Expenses: `duplicated`, `deleted` (taken back and billed anew at another price).
@@ -46,6 +47,8 @@ class Knobs:
     table: list[list[Any]] | None = None
     oddities: list[str] = field(default_factory=list)
     exclusive_end: bool = False
+    action_seconds: float = 0
+    action_error: str = ""
     hidden_products: list[str] = field(default_factory=list)
     extra_features: int = 0
     units: dict[str, str] = field(default_factory=dict)
@@ -95,6 +98,17 @@ class Task:
     polls: int = 0
 
 
+@dataclass(slots=True)
+class Action:
+    """What a machine was asked for; `ends_at` when it is done, or has failed."""
+
+    id: str
+    machine: str
+    what: str
+    ends_at: float
+    error: str
+
+
 class State:
     """`store` is a file that keeps the tasks beyond the process."""
 
@@ -112,6 +126,7 @@ class State:
             self.knobs = Knobs()
             self.faults: list[Fault] = []
             self.tasks: dict[str, Task] = {}
+            self.actions: list[Action] = []
             self.ended_tokens: set[str] = set()
             self.revoked_before = 0.0
             self.calls: deque[Request] = deque(maxlen=MOST_CALLS)

@@ -71,7 +71,7 @@ def _away(run: AutomationRun, target: AutomationTarget, error: ProviderAway) -> 
     """Asked again at the next pass, but not for ever."""
     attempts = target.attempts + (target.state == State.PLANNED)
     since = target.acted_at or run.created_at
-    if target.state == State.PLANNED and attempts > MOST_ATTEMPTS:
+    if target.state == State.PLANNED and attempts >= MOST_ATTEMPTS:
         target_end(run, target, State.FAILED, f"Nothing was done: {error.message}")
     elif target.state == State.ACTING and timezone.now() - since > PATIENCE:
         target_end(run, target, State.FAILED, f"It is not known what became of it: {error.message}")

@@ -3,14 +3,20 @@
 import os
 import secrets
 from collections.abc import Callable, Iterator
-from typing import Final
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
 
 import pytest
+from django.db import connection
 
+from gcore.simulator import PASSWORD, USERNAME, Simulator
 from tests.faults.checks import assert_kept, describe
 from tests.faults.load import Load
+from tests.faults.programs import Worker
 from tests.faults.stack import Stack, eventually
 
+LEASE: Final = "2"  # seconds
 SEEN: Final = pytest.StashKey[list[str]]()
 
 
@@ -58,6 +64,35 @@ def assert_nothing_lost(stack: Stack, tell: Callable[[str], None]) -> Callable[[
         assert stack.unequal() == []
 
     return check
+
+
+@pytest.fixture
+def gcore() -> Iterator[Simulator]:
+    with Simulator() as simulator:
+        yield simulator
+
+
+@pytest.fixture
+def worker(gcore: Simulator, tmp_path: Path, settings: Any) -> Iterator[Worker]:
+    """On the database and Redis of the tests."""
+    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
+    environment = {
+        "ENVIRONMENT": "test",
+        "DATABASE_URL": url.geturl(),
+        "REDIS_URL": settings.REDIS_URL,
+        "VAR_DIR": str(tmp_path),
+        "LOG_LEVEL": "WARNING",
+        "GCORE_API_BASE": gcore.url,
+        "GCORE_USERNAME": USERNAME,
+        "GCORE_PASSWORD": PASSWORD,
+        "REPORT_POLL_INTERVAL": "0.2",
+        "REPORT_LEASE_SECONDS": LEASE,
+        "AUTOMATION_POLL_SECONDS": "0.2",
+        "AUTOMATION_LEASE_SECONDS": LEASE,
+        "SECRET_KEY": settings.SECRET_KEY,
+    }
+    with Worker(environment) as running:
+        yield running
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:

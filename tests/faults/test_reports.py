@@ -1,13 +1,10 @@
 """A worker killed in the midst of every step of Gcore's reports: they complete, once, with the same rows."""
 
-import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date
-from pathlib import Path
-from typing import Any, Final
-from urllib.parse import urlsplit
+from typing import Final
 
 import pytest
 from django.db import connection
@@ -19,7 +16,7 @@ from accounts.principals import SYSTEM
 from gcore.models import ClientMapping, ProviderImport, ReportJob
 from gcore.services.imports import Wish, imports_ask
 from gcore.services.reports import Wanted, report_request
-from gcore.simulator import PASSWORD, USERNAME, Simulator
+from gcore.simulator import Simulator
 from gcore.tasks import sweep_imports
 from gcore.tests.reports import CLIENT, map_client, rows_of
 from tests.faults.programs import Worker
@@ -37,34 +34,6 @@ HOLDS: Final = (
     ("queued", "GET", f"{REPORTS}/[0-9a-f-]{{36}}"),
     ("requested", "POST", REPORTS),
 )
-LEASE: Final = 2.0
-
-
-@pytest.fixture
-def gcore() -> Iterator[Simulator]:
-    with Simulator() as simulator:
-        yield simulator
-
-
-@pytest.fixture
-def worker(gcore: Simulator, tmp_path: Path, settings: Any) -> Iterator[Worker]:
-    """On the database and Redis of the tests."""
-    url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    environment = {
-        "ENVIRONMENT": "test",
-        "DATABASE_URL": url.geturl(),
-        "REDIS_URL": settings.REDIS_URL,
-        "VAR_DIR": str(tmp_path),
-        "LOG_LEVEL": "WARNING",
-        "GCORE_API_BASE": gcore.url,
-        "GCORE_USERNAME": USERNAME,
-        "GCORE_PASSWORD": PASSWORD,
-        "REPORT_POLL_INTERVAL": "0.2",
-        "REPORT_LEASE_SECONDS": str(LEASE),
-        "SECRET_KEY": settings.SECRET_KEY,
-    }
-    with Worker(environment) as running:
-        yield running
 
 
 def test_a_worker_killed_in_every_step_at_once(acme: Tenant, gcore: Simulator, worker: Worker) -> None:
