@@ -6,6 +6,7 @@ from celery import shared_task
 
 from accounts.principals import SYSTEM
 from accounts.services import cleaning, sending
+from accounts.services.digests import digests_send
 
 
 @shared_task(name="accounts.deliver")
@@ -18,6 +19,12 @@ def deliver(delivery_id: str) -> None:
 def sweep_deliveries() -> None:
     """Attempt what is due again, or was never heard of."""
     sending.deliveries_sweep()
+
+
+@shared_task(name="accounts.send_digests")
+def send_digests() -> None:
+    """Write the weekly digests that are due."""
+    digests_send()
 
 
 @shared_task(name="accounts.clean_up")

@@ -7,6 +7,9 @@ class BuildsConfig(AppConfig):
     verbose_name = "Builds"
 
     def ready(self) -> None:
+        from accounts.digest import digest_enter
+        from builds.digest import builds_sections
         from builds.sqlite import register_functions
 
         connection_created.connect(register_functions, dispatch_uid="builds.sqlite")
+        digest_enter(builds_sections)

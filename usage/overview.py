@@ -7,6 +7,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from accounts.digest import midnight
 from accounts.models import Tenant
 from usage.models import UsageEvent
 from usage.queries.sums import sums
@@ -54,10 +55,6 @@ def _counts(tenant: Tenant, calendar: list[date]) -> Counts:
     edges = [*days, midnight(calendar[-1] + timedelta(days=1))]
     found = sums(tenant=tenant, edges=edges, group_by=["service_type"])
     return {(days[row.start], row.group[0]): row.tally.count for row in found}
-
-
-def midnight(day: date) -> datetime:
-    return timezone.make_aware(datetime.combine(day, datetime.min.time()))
 
 
 def _services(counts: Counts) -> list[tuple[str, int]]:

@@ -3,7 +3,7 @@
 from django.contrib import admin
 
 from accounts.admin.base import ReadOnlyAdmin
-from accounts.models import Invitation, MailRefusal
+from accounts.models import Digest, Invitation, MailRefusal
 
 
 @admin.register(Invitation)
@@ -21,3 +21,11 @@ class MailRefusalAdmin(ReadOnlyAdmin):
     list_filter = ("kind",)
     list_select_related = ("tenant",)
     search_fields = ("^address", "=tenant__slug")
+
+
+@admin.register(Digest)
+class DigestAdmin(ReadOnlyAdmin):
+    list_display = ("week", "tenant", "mails", "created_at")
+    list_select_related = ("tenant",)
+    search_fields = ("=tenant__slug",)
+    date_hierarchy = "week"

@@ -4,7 +4,7 @@ from accounts.models.deliveries import Delivery, Webhook
 from accounts.models.idempotency import IdempotentCall
 from accounts.models.keys import ApiKey, Scope
 from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
-from accounts.models.mail import Invitation, MailKind, MailRefusal
+from accounts.models.mail import Digest, Invitation, MailKind, MailRefusal
 from accounts.models.retention import RetentionPolicy
 from accounts.models.tenancy import SIGHTS, Membership, Tenant, TenantOwned, TenantQuerySet
 from accounts.models.tokens import FederatedIdentity, RefreshToken
@@ -17,6 +17,7 @@ __all__ = [
     "ApiKey",
     "AuditEntry",
     "Delivery",
+    "Digest",
     "FederatedIdentity",
     "IdempotentCall",
     "Invitation",

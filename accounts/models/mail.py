@@ -57,3 +57,19 @@ class Invitation(TenantOwned):
 
     def __str__(self) -> str:
         return f"{self.email} as {self.role} of {self.tenant}"
+
+
+class Digest(TenantOwned):
+    """The digest of one week of a tenant, which is sent once."""
+
+    tenant = models.ForeignKey(Tenant, on_delete=models.CASCADE, related_name="+", db_index=False)
+    week = models.DateField(help_text="Its Monday, in the tenant's time zone.")
+    mails = models.PositiveIntegerField(default=0)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering = ["-week"]
+        constraints = [models.UniqueConstraint(fields=["tenant", "week"], name="digest_once")]
+
+    def __str__(self) -> str:
+        return f"{self.tenant}, week of {self.week}"

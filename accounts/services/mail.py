@@ -30,10 +30,11 @@ def mail_compose(delivery: Delivery) -> EmailMultiAlternatives:
         context = context | make(context)
     stop = unsubscribe_url(delivery)
     context = _in_lines(context) | {"unsubscribe_url": stop}
-    subject, _, text = render_to_string(f"email/{delivery.event_type}.txt", context).partition("\n")
+    lines = render_to_string(f"email/{delivery.event_type}.txt", context).strip().splitlines()
+    subject, text = lines[0], "\n".join(line.rstrip() for line in lines[1:]).strip("\n")
     footer = f"\n\n-- \nNo more of these mails: {stop}" if stop else ""
     message = EmailMultiAlternatives(
-        subject.strip(), text.strip() + footer + "\n", to=[delivery.target], headers=_headers(delivery, stop)
+        subject, f"{text}{footer}\n", to=[delivery.target], headers=_headers(delivery, stop)
     )
     message.attach_alternative(render_to_string(f"email/{delivery.event_type}.html", context), "text/html")
     return message

@@ -21,6 +21,7 @@ from accounts.models import (
     ApiKey,
     AuditEntry,
     Delivery,
+    Digest,
     FederatedIdentity,
     IdempotentCall,
     Invitation,
@@ -69,6 +70,7 @@ MAKERS: dict[type[Model], Callable[[int], Any]] = {
         tenant=_tenant_with(n), email=f"i{n}@example.com", role="viewer", expires_at=timezone.now()
     ),
     RetentionPolicy: lambda n: RetentionPolicy.objects.create(tenant=_tenant_with(n), activity_days=7),
+    Digest: lambda n: Digest.objects.create(tenant=_tenant_with(n), week="2026-03-02"),
     MailRefusal: lambda n: MailRefusal.objects.create(
         tenant=_tenant_with(n), address="a@example.com", kind="digest"
     ),

@@ -51,7 +51,7 @@ def removed(**options: Any) -> dict[str, int]:
     return {report.job.name: report.removed for report in clean_up(by=SYSTEM, **options) if report.removed}
 
 
-def told() -> list[tuple[str, str | None, Any]]:
+def told() -> list[tuple[str, Any, Any]]:
     rows = AuditEntry.objects.filter(action__endswith=".cleared").order_by("id").select_related("tenant")
     return [(row.action, row.tenant and row.tenant.slug, row.changes) for row in rows]
 

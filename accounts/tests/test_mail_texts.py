@@ -88,6 +88,31 @@ MAILS: Final[dict[str, tuple[Payload, str, str]]] = {
         "Send it with your new password to POST /api/v1/auth/password-reset/confirm. It works once and for\n"
         "72 hours. If it was not you, ignore this mail: nothing has changed.",
     ),
+    "digest.weekly": (
+        {
+            "tenant": "Acme", "first": "02 Mar 2026", "last": "08 Mar 2026", "url": "https://s.example/console/",
+            "sections": [
+                {
+                    "title": "Usage", "summary": "1,010 events, 1 % more than in the week before.",
+                    "bars": [
+                        {"label": "Mon 02 Mar", "value": "1,000", "share": 100},
+                        {"label": "Tue 03 Mar", "value": "10", "share": 1},
+                        {"label": "Wed 04 Mar", "value": "0", "share": 0},
+                    ],
+                    "lines": ["llm_service: 1,010 events"],
+                },
+                {"title": "Builds", "summary": "2 ended.", "bars": [], "lines": []},
+            ],
+        },
+        "Acme: 02 Mar 2026 to 08 Mar 2026",
+        "The week of Acme, 02 Mar 2026 to 08 Mar 2026.\n\nUsage\n"
+        "1,010 events, 1 % more than in the week before.\n\n"
+        "    Mon 02 Mar                     1,000  ####################\n"
+        "    Tue 03 Mar                        10  #\n"
+        "    Wed 04 Mar                         0\n"
+        "    llm_service: 1,010 events\n\n"
+        "Builds\n2 ended.\n\n\nMore: https://s.example/console/",
+    ),
     "invitation.sent": (
         {
             "tenant": "Acme", "role": "viewer", "invited_by": "ada@example.com", "days": 7,

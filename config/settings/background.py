@@ -71,6 +71,11 @@ CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, Any] = (
 CELERY_BEAT_SCHEDULER = "config.beat:Scheduler"
 CELERY_BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
     "accounts-clean-up": {"task": "accounts.clean_up", "schedule": 3600.0, "options": {"expires": 3600}},
+    "accounts-send-digests": {
+        "task": "accounts.send_digests",
+        "schedule": 1800.0,
+        "options": {"expires": 1800},
+    },
     # One that no worker took up in time is made up for by the next.
     "accounts-sweep-deliveries": {
         "task": "accounts.sweep_deliveries",

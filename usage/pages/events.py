@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_POST, require_safe
 
+from accounts.digest import midnight
 from accounts.errors import AppError, NotFound, ValidationFailed
 from accounts.models import Scope
 from accounts.pages.gate import show, tenant_page, wants_part
 from accounts.principals import Principal
 from usage.models import Correction, UsageEvent
-from usage.overview import midnight
 from usage.pages.letters import as_text, read_event
 from usage.queries.dispositions import event_disposition
 from usage.queries.events import UsagePage, Window, usage_page
