@@ -10,8 +10,9 @@ from accounts.tables import Column, Kind
 from accounts.wire import encode
 from inventory.models import CostLine, Resource
 from inventory.queries.analytics import Analytics, savings_of
-from inventory.queries.dimensions import Dimension
-from inventory.queries.sums import COSTS
+from inventory.queries.dimensions import UNALLOCATED, Dimension
+from inventory.queries.showback import Showback
+from inventory.queries.sums import COSTS, ZERO
 from inventory.rows import CHARGE_FIELDS
 
 FETCHED: Final = 2000
@@ -80,6 +81,17 @@ def analytics_table(dimensions: Sequence[Dimension], found: Analytics) -> Table:
         for part in found.parts
     )
     return Table("Analytics", columns, rows)
+
+
+def showback_table(found: Showback) -> Table:
+    """A row for each product or folder and currency, and at last what is nobody's."""
+    columns = [
+        *(Column(name) for name in ("folder", "product", "currency")),
+        *(Column(name, Kind.DECIMAL) for name in ("direct", "shared", "total")),
+    ]
+    rows = [(row.folder, row.product, row.currency, row.direct, row.shared, row.total) for row in found.rows]
+    nobody = [("", UNALLOCATED, money, amount, ZERO, amount) for money, amount in found.unallocated.items()]
+    return Table("Showback", columns, [*rows, *nobody])
 
 
 def fetched(lines: QuerySet[CostLine]) -> Iterable[CostLine]:

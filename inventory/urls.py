@@ -2,6 +2,7 @@ from django.urls import path
 from rest_framework.routers import SimpleRouter
 
 from inventory.api.accounts import CloudAccountViewSet
+from inventory.api.allocations import AllocationRuleViewSet
 from inventory.api.analytics import CostAnalyticsView
 from inventory.api.anomalies import AnomalyFeedbackView, CostAnomaliesView
 from inventory.api.automation import AutomationRuleViewSet
@@ -32,6 +33,7 @@ from inventory.api.recommending import (
     RecommendationVerdictsView,
 )
 from inventory.api.resources import ResourceViewSet
+from inventory.api.showback import ShowbackView
 from inventory.api.views import SavedViewViewSet
 
 router = SimpleRouter(trailing_slash=False, use_regex_path=False)
@@ -44,6 +46,7 @@ router.register("folders", FolderViewSet, basename="folder")
 router.register("products", ProductViewSet, basename="product")
 router.register("automation-rules", AutomationRuleViewSet, basename="automation-rule")
 router.register("automation-rules/<uuid:rule_id>/runs", AutomationRunViewSet, basename="automation-run")
+router.register("allocation-rules", AllocationRuleViewSet, basename="allocation-rule")
 router.register("budgets", BudgetViewSet, basename="budget")
 router.register("recommendations", RecommendationViewSet, basename="recommendation")
 router.register("recommendations/runs", RecommendationRunViewSet, basename="recommendation-run")
@@ -59,6 +62,7 @@ urlpatterns = [
     path("costs/forecast", CostForecastView.as_view(), name="cost-forecast"),
     path("costs/anomalies", CostAnomaliesView.as_view(), name="cost-anomalies"),
     path("costs/anomalies/feedback", AnomalyFeedbackView.as_view(), name="anomaly-feedback"),
+    path("costs/showback", ShowbackView.as_view(), name="cost-showback"),
     path("costs/analytics", CostAnalyticsView.as_view(), name="cost-analytics"),
     path("folder-permissions", FolderPermissionsView.as_view(), name="folder-permissions"),
     path("folder-permissions/folder-permission", OlderFolderPermissionsView.as_view()),

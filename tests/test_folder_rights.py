@@ -81,6 +81,7 @@ GET    /costs/summary                        -        200 200 200 200 200 200 20
 GET    /costs/analytics                      -        200 200 200 200 200 200 200 200 200 200 200 403 403
 GET    /costs/forecast                       -        200 200 200 200 200 200 200 200 200 200 200 403 403
 GET    /costs/anomalies                      -        200 200 200 200 200 200 200 200 200 200 200 403 403
+GET    /costs/showback                       -        200 200 200 200 200 200 200 200 200 200 200 403 403
 GET    /costs/export                         -        200 200 200 200 200 200 200 200 200 200 200 403 403
 GET    /activity                             -        200 200 200 200 200 200 200 200 200 200 200 403 403
 """
@@ -112,7 +113,7 @@ def people(shops: Shops, acme: Tenant, rival: Tenant, settings: Any) -> dict[str
     found: dict[str, Any] = {}
     for name, (role, folder, level) in PEOPLE.items():
         found[name] = make_user(name, acme, role, email_verified=name != "unp")
-        if folder:
+        if folder and level:
             share(getattr(shops, folder), found[name].email, level)
     share(shops.web, "reader@example.com", "view")
     keys = {"key": make_key(acme, "read")[1], "ing": make_key(acme, "ingest")[1]}

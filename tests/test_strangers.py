@@ -43,6 +43,7 @@ from builds.tests.builders import make_build
 from gcore.models import ReportJob
 from gcore.services.accounts import account_default
 from inventory.models import (
+    AllocationRule,
     AnomalyFeedback,
     AutomationRule,
     AutomationRun,
@@ -158,6 +159,9 @@ def secrets(db: None) -> dict[str, str]:
     view = SavedView.objects.create(tenant=tenant, name=f"{MARK}-view", kind="costs", actor=MARK)
     folder = Folder.objects.create(tenant=tenant, name=f"{MARK}-folder")
     product = Product.objects.create(tenant=tenant, folder=folder, name=f"{MARK}-product")
+    rule_of_showback = AllocationRule.objects.create(
+        tenant=tenant, name=f"{MARK}-rule", filter="exists tag:x"
+    )
     FolderPermission.objects.create(tenant=tenant, folder=folder, email=f"{MARK}-reader@example.com")
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
@@ -217,6 +221,7 @@ def secrets(db: None) -> dict[str, str]:
         "/folders/{id}": str(folder.pk),
         "/products/{id}": str(product.pk),
         "{folder_id}": str(folder.pk),
+        "/allocation-rules/{id}": str(rule_of_showback.pk),
         "{email}": f"{MARK}-reader@example.com",
         "{invitation_id}": str(invitation.pk),
         "{token_id}": str(token.pk),
@@ -261,6 +266,7 @@ def state() -> list[Any]:
         list(Folder.objects.for_tenant(acme.get()).values()),
         list(Product.objects.for_tenant(acme.get()).values()),
         list(FolderPermission.objects.for_tenant(acme.get()).values()),
+        list(AllocationRule.objects.for_tenant(acme.get()).values()),
         list(AnomalyFeedback.objects.for_tenant(acme.get()).values()),
         list(Webhook.objects.for_tenant(acme.get()).values()),
         list(Invitation.objects.for_tenant(acme.get()).values()),

@@ -1,6 +1,7 @@
 """What a tenant runs in its clouds, and what that costs."""
 
 from inventory.models.accounts import CloudAccount
+from inventory.models.allocations import AllocationRule, AllocationTarget
 from inventory.models.anomalies import AnomalyFeedback, AnomalyThresholds
 from inventory.models.automation import AutomationRule, AutomationRun, AutomationTarget
 from inventory.models.budgets import Budget, BudgetNotice
@@ -18,6 +19,8 @@ from inventory.models.resources import Resource, ResourceChange
 from inventory.models.views import SavedView
 
 __all__ = [
+    "AllocationRule",
+    "AllocationTarget",
     "AnomalyFeedback",
     "AnomalyThresholds",
     "AutomationRule",

@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from operator import eq, ge, gt, le, lt
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Case, OuterRef, Q, QuerySet, Subquery, UUIDField, Value, When
 from django.db.models.functions import Coalesce
 
+from accounts.exact import COMPARED
 from accounts.grammar import Exists, In, Leaf
 from accounts.models import Tenant
 from inventory.filters import CHARGES, COSTS, RESOURCES, Kind, Properties, Property, filter_q, read_filter
@@ -16,9 +16,6 @@ from inventory.models import Charge, Product, ProductCharge, ProductResource, Re
 from inventory.queries.folders import folder_paths, products_seen
 
 Labels = dict[UUID, str]
-_COMPARE: Final[dict[str, Callable[[str, str], bool]]] = {
-    "=": eq, "<": lt, "<=": le, ">": gt, ">=": ge, "^=": str.startswith, "~": str.__contains__,
-}  # fmt: skip
 
 
 def owned_resources(tenant: Tenant, products: Iterable[UUID]) -> QuerySet[Resource]:
@@ -59,6 +56,11 @@ def resource_properties(tenant: Tenant) -> Properties:
     return {**RESOURCES, **_owned(tenant, lambda ids: Q(pk__in=owned_resources(tenant, ids).values("pk")))}
 
 
+def charge_properties(tenant: Tenant) -> Properties:
+    """Those of CHARGES, and the tenant's `product` and `folder`."""
+    return {**CHARGES, **_owned(tenant, lambda ids: Q(pk__in=owned_charges(tenant, ids).values("pk")))}
+
+
 def cost_properties(tenant: Tenant) -> Properties:
     """Those of COSTS, and the tenant's `product` and `folder`."""
     return {**COSTS, **_owned(tenant, lambda ids: Q(charge__in=owned_charges(tenant, ids).values("pk")))}
@@ -97,4 +99,4 @@ def _matches(leaf: Leaf, label: str) -> bool:
         return True
     if isinstance(leaf, In):
         return label in map(str, leaf.values)
-    return _COMPARE[leaf.operator](label, str(leaf.value))
+    return COMPARED[leaf.operator](label, str(leaf.value))
