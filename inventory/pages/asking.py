@@ -1,4 +1,4 @@
-"""What a person asks of an explorer: a filter in the bar or a saved view, and where a filter goes wrong."""
+"""What a person asks of an explorer: a filter in the bar or a saved view."""
 
 from typing import Any, Final, NamedTuple
 
@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_POST
 
-from accounts.errors import AppError, NotFound, ValidationFailed
+from accounts.errors import NotFound, ValidationFailed
 from accounts.models import Scope, Tenant
 from accounts.pages.gate import tenant_page
 from accounts.principals import Principal
@@ -40,12 +40,6 @@ def question(request: HttpRequest, tenant: Tenant, kind: str) -> Question:
     dimensions = [dimension.name for dimension in read_dimensions(texts)]
     views = SavedView.objects.for_tenant(tenant).filter(kind=kind).order_by("name")[:SHOWN]
     return Question(filter.strip(), dimensions, view, list(views))
-
-
-def pointer(error: AppError) -> str | None:
-    """Spaces and an arrow under the character at which a filter goes wrong; None when it does not."""
-    places = [told["position"] for told in error.errors if "position" in told]
-    return " " * places[0] + "↑" if places else None
 
 
 @require_POST

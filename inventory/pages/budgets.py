@@ -13,13 +13,13 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import AppError, NotFound
+from accounts.errors import NotFound
 from accounts.exact import quotient
 from accounts.models import Scope
+from accounts.pages.editing import addresses, edited
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
 from inventory.models import Budget, BudgetNotice
-from inventory.pages.asking import pointer
 from inventory.queries.budgets import Standing, budget_standing
 from inventory.services.budgets import FIELDS, budget_create, budget_delete, budget_update
 
@@ -60,9 +60,8 @@ class BudgetForm(forms.Form):
             for of in KINDS
             for percent in re.findall(r"[0-9]+", given[of])[:20]
         ]
-        emails = [address for address in re.split(r"[\s,;]+", given["emails"]) if address]
         plain: dict[str, Any] = {name: given[name] for name in FIELDS if name in given}
-        return {**plain, "thresholds": thresholds, "emails": emails}
+        return {**plain, "thresholds": thresholds, "emails": addresses(given["emails"])}
 
 
 class Row(NamedTuple):
@@ -113,32 +112,23 @@ def one_budget(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResp
 
 def _edited(request: HttpRequest, principal: Principal, found: Budget | None) -> HttpResponse:
     form = BudgetForm(request.POST or None, initial=_initial(principal, found))
-    error = None
-    if request.method == "POST" and form.is_valid():
-        try:
-            _save(principal, found, form.fields_of_budget())
-        except AppError as refused:
-            error = refused
-        else:
-            messages.success(request, f"The budget {form.cleaned_data['name']} is saved.")
-            return redirect("console:budgets")
-    return show(
+    return edited(
         request,
-        "inventory/budget.html",
         principal,
-        status=error.status if error else 400 if form.errors else 200,
+        "inventory/budget.html",
         form=form,
+        save=lambda: _save(principal, found, form.fields_of_budget()),
+        there="console:budgets",
         budget=found,
-        error=error,
-        pointer=pointer(error) if error else None,
     )
 
 
-def _save(principal: Principal, found: Budget | None, fields: dict[str, Any]) -> None:
+def _save(principal: Principal, found: Budget | None, fields: dict[str, Any]) -> str:
     if found is None:
         budget_create(by=principal, tenant=principal.home, **fields)
     else:
         budget_update(by=principal, budget=found, changes=fields)
+    return f"The budget {fields['name']} is saved."
 
 
 def _initial(principal: Principal, found: Budget | None) -> dict[str, Any]:

@@ -11,11 +11,12 @@ from django.views.decorators.http import require_safe
 from accounts.errors import AppError, ValidationFailed
 from accounts.exact import quotient
 from accounts.models import Scope, Tenant
+from accounts.pages.filters import pointer
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import SHARED, Principal
 from inventory.focus_export import DEFAULT
 from inventory.models import SavedView
-from inventory.pages.asking import Question, pointer, question
+from inventory.pages.asking import Question, question
 from inventory.pages.counting import EXAMPLES, CountForm
 from inventory.pages.drawing import costs_chart
 from inventory.queries.analytics import Analytics, Part, Savings, cost_analytics, savings_of

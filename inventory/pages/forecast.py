@@ -7,10 +7,11 @@ from django.views.decorators.http import require_safe
 
 from accounts.errors import AppError
 from accounts.models import Tenant
+from accounts.pages.filters import pointer
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import SHARED, Principal
 from inventory.models import SavedView
-from inventory.pages.asking import Question, pointer, question
+from inventory.pages.asking import Question, question
 from inventory.pages.counting import EXAMPLES, CountForm
 from inventory.pages.drawing import forecast_chart
 from inventory.queries.costs import lines_matching

@@ -10,11 +10,12 @@ from django.views.decorators.http import require_safe
 
 from accounts.errors import AppError, NotFound
 from accounts.models import Scope, Tenant
+from accounts.pages.filters import pointer
 from accounts.pages.gate import show, tenant_page
 from accounts.pages.paging import newest
 from accounts.principals import SHARED, Principal
 from inventory.models import Resource, ResourceChange, SavedView
-from inventory.pages.asking import pointer, question
+from inventory.pages.asking import question
 from inventory.pages.drawing import costs_chart
 from inventory.queries.analytics import cost_analytics
 from inventory.queries.costs import resource_lines
