@@ -1,13 +1,27 @@
 """The back office of resources and costs."""
 
-from inventory.admin import accounts, anomalies, automation, budgets, costs, imports, rates, resources, views
+from inventory.admin import (
+    accounts,
+    allocations,
+    anomalies,
+    automation,
+    budgets,
+    costs,
+    folders,
+    imports,
+    rates,
+    resources,
+    views,
+)
 
 __all__ = [
     "accounts",
+    "allocations",
     "anomalies",
     "automation",
     "budgets",
     "costs",
+    "folders",
     "imports",
     "rates",
     "resources",

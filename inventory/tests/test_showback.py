@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from accounts.models import Membership, Tenant, User
+from accounts.models import Membership, Tenant
 from accounts.principals import SYSTEM
 from inventory.allocation import split
 from inventory.models import AllocationRule, CostDay, CostLine, ExchangeRate, Import
@@ -20,7 +20,6 @@ from inventory.rows import CostRow
 from inventory.services.allocations import allocation_rule_create
 from inventory.tests.bills import bill, load
 from inventory.tests.shops import Shops, open_shops, share
-from tests.browser import browser
 from tests.builders import make_user
 
 RULES: Final = "/api/v1/allocation-rules"
@@ -185,16 +184,6 @@ def test_what_a_rule_names_is_not_removed(api: Any, shops: Shops) -> None:
     assert api.post(RULES, {**kept, "targets": [at(product=shops.cart)]}, format="json").status_code == 409
     assert api.delete(f"{RULES}/{kept['id']}").status_code == 204
     assert api.delete(f"/api/v1/products/{shops.mail.pk}").status_code == 204
-
-
-def test_in_the_back_office(api: Any, shops: Shops, staff: User) -> None:
-    kept = rule(api, "support", "exists provider", at(product=shops.mail), at(folder=shops.ops))
-    client = browser(staff)
-    for page in ("allocationrule", "folder", "product", "folderpermission"):
-        assert client.get(f"/admin/inventory/{page}/?q=acme").status_code == 200
-    assert b"Ops" in client.get(f"/admin/inventory/allocationrule/{kept['id']}/change/").content
-    client.post(f"/admin/inventory/allocationrule/{kept['id']}/delete/", {"post": "yes"})
-    assert AllocationRule.objects.count() == 0
 
 
 @settings(max_examples=60, deadline=None)
