@@ -129,17 +129,17 @@ class Bills:
                 day += 40 + int(chance.random() * 45)
         return sorted(found, key=lambda anomaly: (anomaly.start, anomaly.service))
 
-    def truth(self) -> str:
-        """The planted anomalies as JSON."""
+    def truth(self) -> dict[str, Any]:
+        """The planted anomalies."""
         told = {"seed": self._seed, "start": str(self.start), "end": str(self.end)}
-        return json.dumps({**told, "anomalies": [a.document() for a in self.anomalies]}, indent=1) + "\n"
+        return {**told, "anomalies": [a.document() for a in self.anomalies]}
 
     def rows(self) -> Iterator[Sequence[str]]:
         """The cells of each row, in the order of HEADER, day by day."""
         chance = Random(self._seed + 1)  # noqa: S311
         day = self.start
         while day < self.end:
-            yield from map(_cells, self._day(chance, day))
+            yield from map(cells_of, self._day(chance, day))
             day += timedelta(days=1)
 
     def _day(self, chance: Random, day: date) -> Iterator[Row]:
@@ -220,14 +220,14 @@ def _usage(resource: Resource, day: date, quantity: Decimal) -> Iterator[Row]:
         "Tags": json.dumps(tags),
     }
     if resource.committed:
-        row |= _commitment("Used", canonical(cost * COVERED))
+        row |= commitment_of("savings-plan-1", "Used", canonical(cost * COVERED))
     yield row
 
 
-def _commitment(status: str, quantity: str) -> Row:
+def commitment_of(plan: str, status: str, quantity: str) -> Row:
     return {
         "CommitmentDiscountCategory": "Spend",
-        "CommitmentDiscountId": "savings-plan-1",
+        "CommitmentDiscountId": plan,
         "CommitmentDiscountName": "Compute plan",
         "CommitmentDiscountType": "Savings Plan",
         "CommitmentDiscountStatus": status,
@@ -249,12 +249,13 @@ def _monthly(day: date, services: set[Service]) -> Iterator[Row]:
         unused = {"PricingCategory": "Committed", "ChargeFrequency": "Usage-Based"}
         yield _flat(plan, day, "Usage", "0", "Unused commitment") | _PRICED | unused | {
             "EffectiveCost": "3.6", "ResourceId": "savings-plan-1", "ResourceType": "Savings Plan",
-            "ListUnitPrice": "0", "ContractedUnitPrice": "0", **_commitment("Unused", "3.6"),
+            "ListUnitPrice": "0", "ContractedUnitPrice": "0",
+            **commitment_of("savings-plan-1", "Unused", "3.6"),
         }  # fmt: skip
         yield _flat(plan, day, "Purchase", "720", "Savings plan") | _PRICED | {
             "EffectiveCost": "0", "ResourceId": "savings-plan-1", "ResourceType": "Savings Plan",
             "ListUnitPrice": "720", "ContractedUnitPrice": "720", "PricingCategory": "Standard",
-            **_commitment("", "720"),
+            **commitment_of("savings-plan-1", "", "720"),
         }  # fmt: skip
 
 
@@ -268,5 +269,22 @@ def _flat(service: Service, day: date, category: str, amount: str, description: 
     return _frame(service, day, end) | costs | said
 
 
-def _cells(row: Row) -> list[str]:
+def daily_row(
+    service: Service, day: date, resource: str, name: str, kind: str, tags: dict[str, str], cost: Decimal
+) -> Row:
+    """A resource's line of one day, at the same price for all four costs."""
+    costs = dict.fromkeys(("BilledCost", "EffectiveCost", "ListCost", "ContractedCost"), canonical(cost))
+    return _frame(service, day, day + timedelta(days=1)) | costs | {
+        "ChargeCategory": "Usage", "ChargeDescription": f"{service.name} {kind}",
+        "ChargeFrequency": "Usage-Based", "PricingCategory": "Standard", "PricingQuantity": "1",
+        "PricingUnit": service.unit, "ConsumedQuantity": "1", "ConsumedUnit": service.unit,
+        "ListUnitPrice": canonical(cost), "ContractedUnitPrice": canonical(cost),
+        "RegionId": service.region, "RegionName": service.region_name, "ResourceId": resource,
+        "ResourceName": name, "ResourceType": kind, "SkuId": f"{service.name}-{kind}".lower(),
+        "SkuPriceId": f"{service.name}-{kind}-day".lower(), "SubAccountId": f"{service.account}-0",
+        "SubAccountName": "Account 0", "Tags": json.dumps(tags),
+    }  # fmt: skip
+
+
+def cells_of(row: Row) -> list[str]:
     return [row.get(name, "") for name in HEADER]

@@ -30,13 +30,15 @@ class CommitmentCoverage(TenantRule):
             floor = _floor(costs, days)
             saving = monthly(floor * self.limits["percent"] / 100)
             if len(costs) < days:
-                yield Verdict(provider, f"compute in {currency}", None, (f"costs of {days} days",))
+                yield Verdict(provider, f"{provider} compute in {currency}", None, (f"costs of {days} days",))
             elif monthly(floor) >= self.limits["minimum"]:
                 evidence = {"floor_daily": canonical(floor), "days": days, "discount": self.limits["percent"]}
                 told = f"On nine of ten days machines cost at least {round(floor, 2)} {currency} on demand."
                 finding = Finding(told, evidence, saving, currency=currency, basis=self.basis)
                 yield Verdict(
-                    provider, f"compute in {currency}", finding._replace(confidence=Level.MEDIUM.value)
+                    provider,
+                    f"{provider} compute in {currency}",
+                    finding._replace(confidence=Level.MEDIUM.value),
                 )
 
 
