@@ -10,6 +10,7 @@ from inventory.admin import (
     folders,
     imports,
     rates,
+    recommendations,
     resources,
     views,
 )
@@ -24,6 +25,7 @@ __all__ = [
     "folders",
     "imports",
     "rates",
+    "recommendations",
     "resources",
     "views",
 ]
