@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils import timezone
 
+from accounts.errors import ValidationFailed
 from inventory.actions import AT_PROVIDER, SUMMARY, TAKEN_BACK, kind_of
 from inventory.models import AutomationRule, AutomationRun, AutomationTarget
 from inventory.queries.automation import Definition, rule_meets
@@ -121,7 +122,10 @@ def _drift(run: AutomationRun, target: AutomationTarget, before: str | None) -> 
         return ""
     if before is not None:
         return "The action before it was not done."
-    met = rule_meets(run.tenant, Definition(**run.definition)).filter(pk=target.resource.pk)
+    try:
+        met = rule_meets(run.tenant, Definition(**run.definition)).filter(pk=target.resource.pk)
+    except ValidationFailed as error:  # they were good when the plan was made
+        return error.message
     return "" if met.exists() else "It does not meet the conditions any more."
 
 

@@ -78,9 +78,8 @@ def notice_send(run: AutomationRun, target: AutomationTarget) -> None:
     notify(tenant=run.tenant, type=NOTICE, to=emails, payload=payload)
     if webhook is not None:
         webhook_enqueue(webhook=webhook, event_type=NOTICE, message={"data": payload})
-    target_end(
-        run, target, State.DONE, f"Handed over: {len(emails)} mails{', 1 webhook' if webhook else ''}."
-    )
+    told_to = [*emails, *([webhook.url] if webhook else [])]
+    target_end(run, target, State.DONE, f"Handed over for {', '.join(told_to)}.")
 
 
 def _named(run: AutomationRun) -> str:

@@ -9,7 +9,7 @@ from accounts.errors import Conflict, PermissionRefused, ValidationFailed
 from accounts.models import ActivityEntry, AuditEntry, Delivery, Membership, Tenant, User
 from accounts.principals import SYSTEM
 from inventory.models import AutomationRule, AutomationRun, Resource
-from inventory.queries.automation import rule_preview
+from inventory.queries.automation import Definition, rule_preview, rule_targets
 from inventory.services.automation_plans import rule_plan
 from inventory.services.automation_rules import rule_update
 from inventory.services.automation_runs import run_approve, run_reject, run_undo, runs_expire
@@ -106,6 +106,18 @@ def test_what_is_so_already_is_no_target(acme: Tenant) -> None:
     assert (again.state, again.message) == ("completed", "Nothing matches.")
     run.refresh_from_db()
     assert (run.state, run.message) == ("expired", "A newer plan took its place.")
+
+
+@pytest.mark.parametrize("size", [2, 40])
+def test_what_a_rule_matches_is_one_query_whatever_the_fleet(
+    acme: Tenant, django_assert_num_queries: Any, size: int
+) -> None:
+    fleet(acme, dev=size)
+    made = rule(acme, actions=[TAG], filter="tag:env = dev and state in (running, idle)")
+    with django_assert_num_queries(3):  # how many there are, how many match, and the first of those
+        assert rule_preview(made).matched == size
+    with django_assert_num_queries(1):
+        list(rule_targets(acme, Definition.of(made)))
 
 
 def test_the_older_services_criteria_hold_beside_the_filter(acme: Tenant, aws: FakeProvider) -> None:

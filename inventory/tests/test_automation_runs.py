@@ -145,6 +145,18 @@ def test_a_tag_that_changed_since_the_plan_is_left(acme: Tenant, by: Principal) 
     assert first.tags["review"] == "mine"
 
 
+def test_conditions_that_nobody_understands_any_more_are_met_by_nothing(
+    acme: Tenant, aws: FakeProvider, by: Principal
+) -> None:
+    fleet(acme)
+    run = run_approve(by=by, run=rule_plan(by=SYSTEM, rule=rule(acme)))
+    run.definition = {**run.definition, "filter": "nope = 1"}
+    run.save()
+    run = work(run)
+    assert (aws.calls, run.message) == ([], "0 done, 2 skipped, 0 failed")
+    assert fates(run)[0][2].startswith("filter: at character 1: expected one of account")
+
+
 def test_switching_the_rule_off_stops_its_run(acme: Tenant, aws: FakeProvider, by: Principal) -> None:
     fleet(acme)
     made = rule(acme)
