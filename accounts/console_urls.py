@@ -2,10 +2,21 @@
 
 from django.urls import path
 
-from accounts.pages import activity, invitation, keys, members, profile, sign_in, tenants, unsubscribe
+from accounts.pages import (
+    activity,
+    invitation,
+    keys,
+    members,
+    profile,
+    second_factor,
+    sign_in,
+    tenants,
+    unsubscribe,
+)
 
 urlpatterns = [
     path("/sign-in", sign_in.sign_in, name="sign-in"),
+    path("/second-factor", second_factor.second_factor, name="second-factor"),
     path("/sign-out", sign_in.sign_out, name="sign-out"),
     path("/tenants", tenants.tenants, name="tenants"),
     path("/activity", activity.activity, name="activity"),

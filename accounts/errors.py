@@ -73,8 +73,8 @@ class SignInRefused(AppError):
     code = "authentication_required"
     status = 401
 
-    def __init__(self) -> None:
-        super().__init__("The e-mail address, username or password is not right.")
+    def __init__(self, message: str = "The e-mail address, username or password is not right.") -> None:
+        super().__init__(message)
 
 
 class PermissionRefused(AppError):

@@ -27,6 +27,7 @@ from accounts.redis_link import breaker
 LEASES_PER_WINDOW: Final = 1000
 LEASE_SECONDS: Final = 1.0
 MAX_LEASES: Final = 10_000
+WIDER: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +171,21 @@ def throttle(principal: Principal, *, scope: str = "api") -> Verdict | None:
     return tightest
 
 
-def throttle_sign_in(address: str, account: str) -> Verdict:
-    """20 attempts a minute per address and account, whatever the outcome."""
-    identity = f"{address}|{account.strip().lower()[:254]}"
-    verdict = limiter.hit("sign-in", identity, settings.RATE_LIMIT_SIGN_IN, scope="sign_in")
-    if not verdict.allowed:
-        raise verdict.error()
+def throttle_sign_in(address: str, account: str, *, guessed: bool = True) -> Verdict:
+    """20 attempts a minute per address and account, whatever the outcome, or RateLimited.
+
+    Where a password may be `guessed`, also thrice as many per address, over all accounts, and per account,
+    from all addresses. Nobody is locked out for longer than the window.
+    """
+    account = account.strip().lower()[:254]
+    few, many = settings.RATE_LIMIT_SIGN_IN, WIDER * settings.RATE_LIMIT_SIGN_IN
+    limits = [("sign-in", f"{address}|{account}", few)]
+    if guessed:
+        limits = [("sign-in-address", address, many), ("sign-in-account", account, many), *limits]
+    for limit in limits:
+        verdict = limiter.hit(*limit, scope="sign_in")
+        if not verdict.allowed:
+            raise verdict.error()
     return verdict
 
 

@@ -28,21 +28,31 @@ class PasswordField(serializers.CharField):
         super().__init__(**{"max_length": 1024, "trim_whitespace": False, "style": style, **kwargs})
 
 
+class CodeField(serializers.CharField):
+    """Of whoever has a second factor."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        text = "One-time code of the authenticator app, or a recovery code."
+        super().__init__(max_length=40, default="", allow_blank=True, help_text=text, **kwargs)
+
+
 class SignInRequest(serializers.Serializer[Any]):
     username = serializers.CharField(max_length=254, required=False, help_text="Username or e-mail address.")
     email = serializers.CharField(max_length=254, required=False, help_text="The same; give one of both.")
     password = PasswordField()
+    code = CodeField()
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         name = attrs.get("username") or attrs.get("email")
         if not name:
             raise serializers.ValidationError({"username": "Give a username or an e-mail address."})
-        return {"name": name, "password": attrs["password"]}
+        return {"name": name, "password": attrs["password"], "code": attrs["code"]}
 
 
 class IdmRequest(serializers.Serializer[Any]):
     username = serializers.CharField(max_length=254, required=False, default="")
     password = PasswordField(required=False)
+    code = CodeField()
     idm_token = serializers.CharField(
         max_length=16384, required=False, help_text="ID token of a configured issuer."
     )
@@ -122,9 +132,9 @@ class OpenView(NoStoreMixin):
     authentication_classes = ()
     permission_classes = (AllowAny,)
 
-    def count(self, request: Request, account: str) -> None:
+    def count(self, request: Request, account: str, *, guessed: bool = True) -> None:
         """Count one attempt of this address at this account, or RateLimited."""
-        verdict = throttle_sign_in(client_address(request.META), account)
+        verdict = throttle_sign_in(client_address(request.META), account, guessed=guessed)
         request._request.rate_verdict = verdict  # type: ignore[attr-defined]
 
 
@@ -140,7 +150,7 @@ class SignInView(OpenView):
     def sign_in(self, request: Request) -> TokenPair:
         given = validated(SignInRequest, request)
         self.count(request, given["name"])
-        return session_sign_in(name=given["name"], password=given["password"])
+        return session_sign_in(**given)
 
     @extend_schema(request=SignInRequest, responses=TokenPairResponse, tags=["auth"], auth=[])
     def post(self, request: Request) -> Response:
@@ -172,12 +182,14 @@ class IdmView(OpenView):
     @extend_schema(request=IdmRequest, responses=TokenPairUserResponse, tags=["auth"], auth=[])
     def post(self, request: Request) -> Response:
         given = validated(IdmRequest, request)
-        self.count(request, given["username"] or "federated")
+        self.count(request, given["username"] or "federated", guessed=bool(given["username"]))
         _require_issuer()
         if "idm_token" in given:
             pair = federated_sign_in(token=given["idm_token"], username=given["username"])
         else:
-            pair = session_sign_in(name=given["username"], password=given["password"], method="idm")
+            pair = session_sign_in(
+                name=given["username"], password=given["password"], code=given["code"], method="idm"
+            )
         return _pair(pair, user={**SignedInUser(pair.user).data, "type": "idm"})
 
 
@@ -187,7 +199,7 @@ class FederatedView(OpenView):
     @extend_schema(request=IdTokenRequest, responses=TokenPairResponse, tags=["auth"], auth=[])
     def post(self, request: Request) -> Response:
         given = validated(IdTokenRequest, request)
-        self.count(request, "federated")
+        self.count(request, "federated", guessed=False)
         _require_issuer()
         return _pair(federated_sign_in(token=given["id_token"]))
 
@@ -198,7 +210,8 @@ class RefreshView(OpenView):
     @extend_schema(request=RefreshRequest, responses=TokenPairResponse, tags=["auth"], auth=[])
     def post(self, request: Request) -> Response:
         token = validated(RefreshRequest, request)["token"]
-        self.count(request, token[-43:])  # the signature stands for the sign-in that is renewed
+        # The signature stands for the sign-in that is renewed.
+        self.count(request, token[-43:], guessed=False)
         return _pair(session_refresh(token=token))
 
 
@@ -219,7 +232,7 @@ class RegisterView(OpenView):
     @extend_schema(request=RegisterRequest, responses={201: RegisterResponse}, tags=["auth"], auth=[])
     def post(self, request: Request) -> Response:
         given = validated(RegisterRequest, request)
-        self.count(request, "register")
+        self.count(request, "register", guessed=False)
         user = user_register(**given)
         return Response({**RegisterResponse(user).data, "role": "user"}, status=201)
 

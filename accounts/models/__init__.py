@@ -6,6 +6,7 @@ from accounts.models.keys import ApiKey, Scope
 from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
 from accounts.models.mail import Digest, Invitation, MailKind, MailRefusal
 from accounts.models.retention import RetentionPolicy
+from accounts.models.second_factor import SecondFactor
 from accounts.models.tenancy import SIGHTS, Membership, Tenant, TenantOwned, TenantQuerySet
 from accounts.models.tokens import FederatedIdentity, RefreshToken
 from accounts.models.users import User
@@ -27,6 +28,7 @@ __all__ = [
     "RefreshToken",
     "RetentionPolicy",
     "Scope",
+    "SecondFactor",
     "Tenant",
     "TenantOwned",
     "TenantQuerySet",

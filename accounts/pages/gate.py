@@ -5,11 +5,13 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, Concatenate, Final, ParamSpec
 
+from django.conf import settings
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
 from accounts.authentication import bind_to_log
@@ -103,6 +105,13 @@ def error_page(request: HttpRequest, error: AppError) -> HttpResponse:
     for name, value in error.headers.items():
         response.headers[name] = value
     return response
+
+
+def where_to(request: HttpRequest) -> str:
+    """Where the person wanted to go, if that is a page of ours."""
+    wanted = request.POST.get("next") or request.GET.get("next") or ""
+    ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=False)
+    return wanted if ours and wanted.startswith("/") else settings.LOGIN_REDIRECT_URL
 
 
 def _to_sign_in(request: HttpRequest) -> HttpResponse:

@@ -2,6 +2,7 @@
 
 import zoneinfo
 from functools import cache
+from typing import Any
 
 from django import forms
 from django.contrib import messages
@@ -13,6 +14,7 @@ from accounts.models import User
 from accounts.pages.gate import inside, show, signed_in_page, tenant_page
 from accounts.principals import SHARED, Principal
 from accounts.services.mail_choices import mail_choices, mail_choices_set
+from accounts.services.second_factor import second_factor_of
 from accounts.services.users import user_update
 
 
@@ -49,7 +51,8 @@ def profile(request: HttpRequest, person: Principal) -> HttpResponse:
         return redirect("console:profile")
     here = inside(request, person)
     choices = here and MailForm(mail_choices(tenant=here.home, address=user.email))
-    return show(request, "accounts/profile.html", here or person, form=form, mail=choices)
+    context: dict[str, Any] = {"form": form, "mail": choices, "second_factor": second_factor_of(user)}
+    return show(request, "accounts/profile.html", here or person, **context)
 
 
 @require_POST

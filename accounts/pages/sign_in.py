@@ -7,7 +7,8 @@ from django.conf import settings
 from django.contrib import auth
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST
@@ -16,13 +17,14 @@ from django_ratelimit.core import is_ratelimited
 from accounts.addresses import client_address
 from accounts.errors import RateLimited
 from accounts.models import User
-from accounts.pages.gate import error_page
+from accounts.pages.gate import error_page, where_to
+from accounts.pages.second_factor import METHOD, ask_second, enter
 from accounts.principals import user_principal
 from accounts.services.logs import audit
+from accounts.services.second_factor import second_factor_wanted
 from accounts.services.sessions import sign_in_refuse
 from accounts.throttles import throttle_sign_in
 
-METHOD: Final = "browser"
 # Wider than the shared limit per address and account: one address guessing many accounts, and many
 # addresses guessing one.
 PER_ADDRESS: Final = "60/m"
@@ -54,7 +56,7 @@ class SignInForm(forms.Form):
 @require_http_methods(["GET", "POST"])
 def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "GET" and request.user.is_authenticated:
-        return redirect(_next(request))
+        return redirect(where_to(request))
     form = SignInForm(request.POST or None)
     if form.is_valid():
         account: str = form.cleaned_data["account"]
@@ -62,8 +64,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             _count(request, account)
         except RateLimited as error:
             return error_page(request, error)
-        if _enter(request, account, form.cleaned_data["password"]):
-            return redirect(_next(request))
+        user = _known(request, account, form.cleaned_data["password"])
+        if user and second_factor_wanted(user):
+            ask_second(request, user)
+            return redirect(f"{reverse('console:second-factor')}?{urlencode({'next': where_to(request)})}")
+        if user:
+            enter(request, user)
+            return redirect(where_to(request))
         form.add_error(None, "That e-mail or username and password do not match. Check both and try again.")
     return render(request, "accounts/sign_in.html", {"form": form, "next": request.GET.get("next", "")})
 
@@ -76,15 +83,13 @@ def sign_out(request: HttpRequest) -> HttpResponse:
     return redirect(settings.LOGOUT_REDIRECT_URL)
 
 
-def _enter(request: HttpRequest, account: str, password: str) -> bool:
-    """Check the password and begin a session under a new key; success and failure are both audited."""
+def _known(request: HttpRequest, account: str, password: str) -> User | None:
+    """Whose password it is; a wrong one is audited."""
     user = auth.authenticate(request, username=account, password=password)
-    if not isinstance(user, User):
-        sign_in_refuse(method=METHOD)
-        return False
-    auth.login(request, user)
-    audit(by=user_principal(user), action="session.opened", subject=user, changes={"method": [None, METHOD]})
-    return True
+    if isinstance(user, User):
+        return user
+    sign_in_refuse(method=METHOD)
+    return None
 
 
 def _count(request: HttpRequest, account: str) -> None:
@@ -104,10 +109,3 @@ def _count(request: HttpRequest, account: str) -> None:
                 "There were too many attempts to sign in. Wait a minute, then try again.",
                 headers={"Retry-After": "60"},
             )
-
-
-def _next(request: HttpRequest) -> str:
-    """Where the person wanted to go, if that is a page of ours."""
-    wanted = request.POST.get("next") or request.GET.get("next") or ""
-    ours = url_has_allowed_host_and_scheme(wanted, allowed_hosts=None, require_https=False)
-    return wanted if ours and wanted.startswith("/") else settings.LOGIN_REDIRECT_URL

@@ -13,10 +13,11 @@ from rest_framework_simplejwt.exceptions import TokenError
 from rest_framework_simplejwt.tokens import AccessToken, Token
 from uuid_utils.compat import uuid7
 
-from accounts.errors import InvalidToken, SignInRefused
+from accounts.errors import AppError, InvalidToken, SignInRefused
 from accounts.models import RefreshToken, User
 from accounts.principals import Principal, user_principal
 from accounts.services.logs import audit
+from accounts.services.second_factor import second_factor_check, second_factor_wanted
 
 ANONYMOUS: Final = Principal(kind="system", actor="anonymous")
 
@@ -40,12 +41,21 @@ def user_lock(user_id: Any) -> User | None:
     return User.objects.select_for_update(no_key=True).filter(pk=user_id).first()
 
 
-def session_sign_in(*, name: str, password: str, method: str = "password") -> TokenPair:
-    """A pair for an e-mail address or username and a password, or SignInRefused."""
+def session_sign_in(*, name: str, password: str, code: str = "", method: str = "password") -> TokenPair:
+    """A pair for an e-mail address or username and a password, and a one-time code of whoever needs one.
+
+    Errors: SignInRefused; PermissionRefused when a second factor has to be set up first.
+    """
     user = authenticate(username=name, password=password)
     if not isinstance(user, User):
         sign_in_refuse(method=method)
         raise SignInRefused
+    if second_factor_wanted(user):
+        try:
+            second_factor_check(user=user, code=code)
+        except AppError:
+            sign_in_refuse(method=method)
+            raise
     return session_open(user=user, method=method)
 
 

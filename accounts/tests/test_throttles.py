@@ -123,6 +123,34 @@ def test_two_people_do_not_share_a_limit(
     ]
 
 
+def taken(attempts: list[tuple[str, str]], **options: bool) -> int:
+    """How many attempts to sign in, each an address and an account, come before the first refusal."""
+    for number, (address, account) in enumerate(attempts):
+        try:
+            throttle_sign_in(address, account, **options)
+        except RateLimited:
+            return number
+    return len(attempts)
+
+
+def test_one_address_may_not_try_many_accounts_at_any_door(storage: str, settings: Any) -> None:
+    settings.RATE_LIMIT_SIGN_IN = 2
+    assert taken([("203.0.113.9", f"person-{n}") for n in range(10)]) == 6
+    assert taken([("203.0.113.8", "person-1")]) == 1
+
+
+def test_many_addresses_may_not_try_one_account_at_any_door(storage: str, settings: Any) -> None:
+    settings.RATE_LIMIT_SIGN_IN = 2
+    assert taken([(f"203.0.113.{n}", "ada") for n in range(10)]) == 6
+    assert taken([("203.0.113.99", "bob")]) == 1
+
+
+def test_a_door_for_everybody_is_closed_to_nobody_else(storage: str, settings: Any) -> None:
+    settings.RATE_LIMIT_SIGN_IN = 2
+    assert taken([(f"203.0.113.{n}", "federated") for n in range(10)], guessed=False) == 10
+    assert taken([("203.0.113.1", "federated")] * 10, guessed=False) == 1
+
+
 @pytest.fixture
 def redis_away(settings: Any, monkeypatch: Any) -> None:
     """Configured, but nobody listens there."""

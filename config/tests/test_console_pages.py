@@ -60,6 +60,7 @@ OTHER = {
     "price-new",
     "alert",
     "alert-new",
+    "second-factor",
     "event",
     "letter",
     "statement",
