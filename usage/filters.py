@@ -51,7 +51,8 @@ def read_filter(text: str, field: str = "filter") -> Filter:
         for part in leaves(found):
             _check(part)
     except GrammarError as error:
-        raise ValidationFailed.field(field, str(error)) from error
+        told = {"field": field, "message": str(error), "position": error.position}
+        raise ValidationFailed(f"{field}: {error}", errors=[told]) from error
     return found
 
 
