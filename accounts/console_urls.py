@@ -12,6 +12,7 @@ from accounts.pages import (
     sign_in,
     tenants,
     unsubscribe,
+    webhooks,
 )
 
 urlpatterns = [
@@ -23,6 +24,9 @@ urlpatterns = [
     path("/keys", keys.keys, name="keys"),
     path("/keys/<uuid:pk>/revoke", keys.key_revoke, name="key-revoke"),
     path("/keys/<uuid:pk>/rotate", keys.key_rotate, name="key-rotate"),
+    path("/webhooks", webhooks.webhooks, name="webhooks"),
+    path("/webhooks/<uuid:pk>", webhooks.one_webhook, name="webhook"),
+    path("/webhooks/<uuid:pk>/messages/<uuid:delivery>", webhooks.delivery_retry, name="delivery-retry"),
     path("/members", members.members, name="members"),
     path("/members/invite", members.invite, name="invite"),
     path("/members/invitations/<uuid:pk>/withdraw", members.withdraw, name="invitation-withdraw"),
