@@ -29,17 +29,19 @@ SECRET_NAMES: Final = frozenset(
         "id_token",
     }
 )
-# Our keys keep their public prefix; JWTs, bearer credentials, URL passwords and secret parameters go whole.
+# Our keys keep their public prefix; JWTs, bearer credentials, URL passwords, secret parameters and the codes
+# of mailed links go whole.
 _PATTERNS: Final = re.compile(
     r"(?P<key>sky_[0-9A-Za-z]{1,12}_)[0-9A-Za-z]+"
     r"|eyJ[\w\-]+\.[\w\-]+\.[\w\-]*"
     r"|(?P<bearer>[Bb]earer +)[^\s\"'\\,]+"
     r"|(?P<url>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)"
+    r"|(?P<link>/(?:invitation|unsubscribe)/)[\w:\-]+"
     r"|(?P<param>[?&;](?:token|password|api_key|key|secret|access_token|refresh_token)=)[^&\s\"'\\]+"
 )
 
 
-_TRACES: Final = ("sky_", "eyJ", "earer ", "://", "=")
+_TRACES: Final = ("sky_", "eyJ", "earer ", "://", "=", "/invitation/", "/unsubscribe/")
 
 
 def _hide(match: re.Match[str]) -> str:

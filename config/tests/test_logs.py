@@ -32,6 +32,8 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any
         ("GET /ws?since=1&token=s3cret&x=1", f"GET /ws?since=1&token={HIDDEN}&x=1"),
         ("postgresql://sky:hunter2@db:5432/sky", f"postgresql://sky:{HIDDEN}@db:5432/sky"),
         ("redis://:hunter2@cache/0", f"redis://:{HIDDEN}@cache/0"),
+        ("GET /console/invitation/IjAxYTI:1xV6ab:r9t-_x 200", f"GET /console/invitation/{HIDDEN} 200"),
+        ('{"path":"/console/unsubscribe/Wy:1:x"}', f'{{"path":"/console/unsubscribe/{HIDDEN}"}}'),
         ("a plain line, 1=1, https://example.com/x", "a plain line, 1=1, https://example.com/x"),
     ],
 )
