@@ -95,6 +95,7 @@ class Command(PlainCommand):
             server_header=False,
             proxy_headers=False,
             ws_max_size=65536,
+            ws_per_message_deflate=False,
             timeout_graceful_shutdown=3,
         )
         background.start()
