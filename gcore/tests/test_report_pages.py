@@ -10,7 +10,9 @@ import time_machine
 from django.test import Client
 
 from accounts.models import Tenant, User
-from gcore.models import ReportBundle, ReportJob
+from accounts.principals import SYSTEM
+from gcore.models import ClientMapping, ReportBundle, ReportJob
+from gcore.services.mappings import mapping_delete
 from gcore.simulator import Simulator
 from gcore.tests.reports import CLIENT, STRANGER, ask, map_client, step, work
 from tests.browser import Page, browser
@@ -185,6 +187,20 @@ def test_a_stranger_sees_none_of_it(stranger: User, clock: time_machine.Travelle
     assert client.post(f"{PAGE}/{job.pk}/remove").status_code == 404
     client.post(PAGE, FORM)
     assert ReportJob.objects.get() == job
+
+
+def test_reports_of_a_client_that_was_closed_are_shown_to_staff_alone(
+    person: Client, staff: User, acme: Tenant
+) -> None:
+    ask(acme, "waap", refresh=True)
+    person.post(PAGE, {**FORM, "product": "all", "refresh": "on"})
+    assert shown(person.get(PAGE)).count('<tr id="report-') == 2
+    mapping_delete(by=SYSTEM, mapping=ClientMapping.objects.get())
+    assert "No Gcore client is mapped" in shown(person.get(PAGE))
+    assert looked(person, ReportBundle.objects.get()).content == b""
+    client = browser(staff)
+    client.post("/console/tenants", {"tenant": "acme"})
+    assert shown(client.get(PAGE)).count('<tr id="report-') == 2
 
 
 def test_platform_staff_ask_for_any_client(staff: User, acme: Tenant) -> None:
