@@ -75,6 +75,7 @@ class ReportJob(TenantOwned):
                 fields=["tenant", "account", "client_id", "product", "start_date", "end_date"],
                 name="report_of_period",
             ),
+            models.Index(fields=["tenant", "-id"], name="report_newest"),
         ]
 
     def __str__(self) -> str:
@@ -141,6 +142,7 @@ class ReportBundle(TenantOwned):
         constraints = [
             models.UniqueConstraint(fields=["tenant", "cdn", "cloud", "waap"], name="report_bundle_once")
         ]
+        indexes = [models.Index(fields=["tenant", "-id"], name="report_bundle_newest")]
 
     def __str__(self) -> str:
         return f"All products: {self.cdn.client_id}, {self.cdn.start_date} to {self.cdn.end_date}"
