@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock bench faults newman clean
+.PHONY: help run test lint format openapi lock bench faults newman browser shots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,12 +38,19 @@ bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway
 newman: .venv/run .venv/newman ## Run the Postman collections against a server of their own (brings Node)
 	@$(BIN)/python -m tests.newman
 
+browser: .venv/dev .venv/browser ## Drive the console in headless Chromium (apt install chromium)
+	@$(BIN)/python -m pytest tests/chromium
+
+shots: .venv/dev .venv/browser ## Take pictures of every console page, in light, dark and on a phone, into var/shots
+	@$(BIN)/python -m tests.chromium.shots
+
 lock: .venv/dev ## Compile requirements*.txt from pyproject.toml
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(COMPILE) --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
 	@$(COMPILE) --group otel -c requirements.txt -o requirements-otel.txt
 	@$(COMPILE) --group newman -o requirements-newman.txt
+	@$(COMPILE) --group browser -c requirements-dev.txt -o requirements-browser.txt
 
 clean: ## Remove .venv and caches; the data in var/ stays
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -55,7 +62,8 @@ clean: ## Remove .venv and caches; the data in var/ stays
 .venv/dev: requirements-dev.txt
 .venv/bench: requirements-bench.txt
 .venv/node: requirements-newman.txt
-.venv/run .venv/dev .venv/bench .venv/node:
+.venv/browser: requirements-browser.txt
+.venv/run .venv/dev .venv/bench .venv/node .venv/browser:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo 'Skyledger needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12'; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \

@@ -9,34 +9,9 @@ from django.utils import timezone
 from accounts.models import Membership, Tenant, User
 from tests.browser import Page, browser
 from tests.builders import make_key, make_tenant, make_user
+from tests.console_pages import PAGES, name_of
 from usage.models import UsageEvent
 
-PAGES = [
-    "",
-    "/keys",
-    "/members",
-    "/webhooks",
-    "/profile",
-    "/tenants",
-    "/usage",
-    "/meters",
-    "/prices",
-    "/alerts",
-    "/events",
-    "/set-aside",
-    "/statements",
-    "/costs",
-    "/costs/forecast",
-    "/costs/anomalies",
-    "/budgets",
-    "/resources",
-    "/imports",
-    "/gcore",
-    "/gcore/reports",
-    "/activity",
-    "/builds",
-    "/builds/all",
-]
 FORMS_ONLY = {
     "sign-out",
     "key-revoke",
@@ -88,7 +63,7 @@ def test_every_page_is_listed_here() -> None:
     names = {
         name for name in get_resolver().namespace_dict["console"][1].reverse_dict if isinstance(name, str)
     }
-    listed = {path.removeprefix("/").replace("/", "-") or "home" for path in PAGES}
+    listed = {name_of(path) for path in PAGES}
     assert names == listed | FORMS_ONLY | OTHER
 
 

@@ -205,9 +205,10 @@ def _mapping(run: Import, form: SettingsForm | None) -> dict[str, Any]:
 
 
 def _findings(request: HttpRequest, run: Import) -> dict[str, Any]:
-    """What a check found: errors a page at a time, and for costs each day and what it comes to."""
+    """What a check found: errors a page at a time, by the file's own columns; for costs each day."""
     errors = Paginator(run.errors, LISTED).get_page(request.GET.get("errors"))
-    found: dict[str, Any] = {"errors": errors, "percent": progress(run)}
+    told = [{**error, "field": run.mapping.get(error["field"], error["field"])} for error in errors]
+    found: dict[str, Any] = {"errors": errors, "told": told, "percent": progress(run)}
     if run.state == State.CHECKED and run.kind == Import.Kind.COSTS:
         days = CostDay.objects.for_tenant(run.tenant).filter(source_import=run)
         page = Paginator(days.order_by("day", "provider", "pk"), LISTED).get_page(request.GET.get("days"))

@@ -40,7 +40,7 @@ class OneBox:
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-        self.wait_for(lambda: "is ready" in self.log.read_text(), seconds=60)
+        self.wait_for(lambda: "is ready" in self.log.read_text(), seconds=120)
         return self
 
     def wait_for(self, condition: Callable[[], Any], seconds: float = 20) -> None:

@@ -1,0 +1,45 @@
+"""A real browser: the machine's own Chromium, without a screen."""
+
+import re
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from accounts.demo import DEMO_PASSWORD
+
+NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
+# Chromium asks its makers' hosts for this and that at each start, unless it is told not to.
+OPTIONS: Final = [
+    "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run",
+]  # fmt: skip
+WIDE: Final = {"width": 1280, "height": 900}
+PHONE: Final = {"width": 390, "height": 844}
+OWNER: Final = "owner@example.com"
+
+
+def chromium_path() -> str | None:
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+@contextmanager
+def chromium() -> Iterator[Any]:
+    """A browser of Playwright's. Errors: ImportError without it, RuntimeError without Chromium."""
+    from playwright.sync_api import sync_playwright
+
+    path = chromium_path()
+    if path is None:
+        raise RuntimeError("There is no Chromium here. On Debian and Ubuntu: apt install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=OPTIONS)
+        yield browser
+        browser.close()
+
+
+def sign_in(page: Any, account: str = OWNER) -> None:
+    page.goto("/console/sign-in")
+    page.get_by_label("E-mail or username").fill(account)
+    page.get_by_label("Password").fill(DEMO_PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_url(re.compile(r"/console/?$"))

@@ -1,0 +1,46 @@
+"""The console's pages, in one table for all tests of every page, and for the pictures of them."""
+
+from typing import Final
+
+# Under /console; each opens by its address alone.
+PAGES: Final = [
+    "",
+    "/keys",
+    "/members",
+    "/webhooks",
+    "/profile",
+    "/tenants",
+    "/usage",
+    "/meters",
+    "/prices",
+    "/alerts",
+    "/events",
+    "/set-aside",
+    "/statements",
+    "/costs",
+    "/costs/forecast",
+    "/costs/anomalies",
+    "/budgets",
+    "/resources",
+    "/imports",
+    "/gcore",
+    "/gcore/reports",
+    "/activity",
+    "/builds",
+    "/builds/all",
+]
+# A page of one thing, reached from a list by the first link that begins so.
+ONES: Final = {
+    "event": ("/events", "/console/events/"),
+    "statement": ("/statements", "/console/statements/"),
+    "build": ("/builds/all", "/console/builds/"),
+    "gcore-report": ("/gcore/reports", "/console/gcore/reports/"),
+    "resource": ("/resources", "/console/resources/"),
+    "import": ("/imports", "/console/imports/"),
+    "budget": ("/budgets", "/console/budgets/"),
+}
+
+
+def name_of(path: str) -> str:
+    """`/costs/forecast` → costs-forecast."""
+    return path.removeprefix("/").replace("/", "-") or "home"
