@@ -74,6 +74,9 @@ GET    /resources/{i-cart}/costs             -        200 200 200 200 200 200 20
 GET    /resources/{i-ops}                    -        200 200 200 200 404 404 404 200 404 404 200 403 403
 GET    /resources/{i-ops}/history            -        200 200 200 200 404 404 404 200 404 404 200 403 403
 GET    /resources/{i-ops}/costs              -        200 200 200 200 404 404 404 200 404 404 200 403 403
+GET    /recommendations                      -        200 200 200 200 200 200 200 200 200 200 200 403 403
+GET    /recommendations/{on-i-cart}          -        200 200 200 200 200 200 200 404 404 404 200 403 403
+GET    /recommendations/{on-i-ops}           -        200 200 200 200 404 404 404 200 404 404 200 403 403
 GET    /costs                                -        200 200 200 200 200 200 200 200 200 200 200 403 403
 GET    /costs/{S3}                           -        200 200 200 200 200 200 200 404 404 404 200 403 403
 GET    /costs/{Support}                      -        200 200 200 200 404 404 404 404 404 404 200 403 403
@@ -86,7 +89,7 @@ GET    /costs/export                         -        200 200 200 200 200 200 20
 GET    /activity                             -        200 200 200 200 200 200 200 200 200 200 200 403 403
 """
 # All else is closed to guests, but for what concerns nobody but themselves.
-OWN: Final = ("/auth/", "/token", "/users/me")
+OWN: Final = ("/auth/", "/token", "/users/me", "/mail-preferences")
 # Who may write these rows is asked once they are read.
 SENT: Final = {
     "/resources/bulk": {"items": [resource(tenant_id="acme")]},

@@ -59,7 +59,7 @@ class FolderPermissionsView(APIView):
     def post(self, request: Request) -> Response:
         """Let the person of an address into a folder and all below it, as a guest if they are no member.
 
-        Who has no account is mailed a code to set a password. 409 when they have a right there.
+        Who has no account with a proven address is mailed an invitation. 409 when they have a right there.
         """
         given = validated(FolderPermissionRequest, request)
         by = principal_of(request)

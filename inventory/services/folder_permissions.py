@@ -1,17 +1,16 @@
-"""Rights in folders, given to addresses. Whoever has no account yet is invited, as a guest."""
+"""Rights in folders, given to addresses. Whoever has not proven theirs yet is invited, as a guest."""
 
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
+from django.utils import timezone
 
 from accounts.errors import Conflict
-from accounts.models import Membership, User
+from accounts.models import Invitation, Membership, Tenant, User
 from accounts.principals import Principal
-from accounts.services.deliveries import notify
+from accounts.services.invitations import invitation_send, invitation_withdraw
 from accounts.services.logs import deed
-from accounts.services.passwords import RESET_MAIL
 from accounts.services.tenants import member_add, member_remove, tenant_lock
-from accounts.services.users import user_create
 from inventory.models import Folder, FolderPermission
 from inventory.queries.folders import Level, guests_of, require_level
 
@@ -25,8 +24,9 @@ def folder_permission_grant(
 ) -> FolderPermission:
     """Give an address a right in a folder and all below it.
 
-    Who is no member of the tenant becomes its guest; who has no account gets one, and a mail to set its
-    password. Errors: 400, 403, 404; 409 the address has a right there, or there are too many.
+    Who is no member of the tenant becomes its guest: at once with an account that has proven the address,
+    else by a mailed invitation. Errors: 400, 403, 404; 409 the address has a right there, or there are too
+    many.
     """
     tenant = tenant_lock(folder.tenant)
     require_level(by, folder.pk, Level.MANAGE)
@@ -57,7 +57,7 @@ def folder_permission_change(*, by: Principal, permission: FolderPermission, lev
 
 @transaction.atomic
 def folder_permission_revoke(*, by: Principal, permission: FolderPermission) -> None:
-    """Take a right back; a guest without any is no guest of the tenant any more. Errors: 403, 404, 409."""
+    """Take a right back; a guest without any is none any more, nor invited. Errors: 403, 404, 409."""
     row = _changeable(by, permission)
     _log(by, "folder_permission.revoked", row, [row.level, None])
     row.delete()
@@ -66,6 +66,8 @@ def folder_permission_revoke(*, by: Principal, permission: FolderPermission) -> 
         return
     for member in guests_of(tenant, row.email):
         member_remove(by=by, member=member)
+    for invitation in _invited(tenant, row.email).filter(role=GUEST):
+        invitation_withdraw(by=by, tenant=tenant, invitation_id=invitation.pk)
 
 
 def _changeable(by: Principal, permission: FolderPermission) -> FolderPermission:
@@ -79,13 +81,18 @@ def _changeable(by: Principal, permission: FolderPermission) -> FolderPermission
 
 
 def _let_in(by: Principal, permission: FolderPermission) -> None:
-    tenant = permission.tenant
-    user = User.objects.filter(email=permission.email).first()
-    if user is None:
-        user = user_create(by=by, email=permission.email, password=None, tenant=tenant, role=GUEST)
-        notify(tenant=None, type=RESET_MAIL, to=[user.email], payload={"user_id": str(user.pk)})
-    elif not Membership.objects.for_tenant(tenant).filter(user=user).exists():
-        member_add(by=by, tenant=tenant, user=user, role=GUEST)
+    tenant, email = permission.tenant, permission.email
+    if Membership.objects.for_tenant(tenant).filter(user__email=email).exists():
+        return
+    proven = User.objects.filter(email=email, email_verified=True).first()
+    if proven is not None:
+        member_add(by=by, tenant=tenant, user=proven, role=GUEST)
+    elif not _invited(tenant, email).filter(expires_at__gt=timezone.now()).exists():
+        invitation_send(by=by, tenant=tenant, email=email, role=GUEST)
+
+
+def _invited(tenant: Tenant, email: str) -> Any:
+    return Invitation.objects.for_tenant(tenant).filter(email=email, accepted_at=None, withdrawn_at=None)
 
 
 def _log(by: Principal, action: str, permission: FolderPermission, level: list[Any]) -> None:

@@ -3,13 +3,15 @@
 Shops / Web / Cart   owns the machine i-cart and what it costs, 1 USD, and of S3 by hand 8 USD
 Ops / Mail           owns the machine i-ops and, by its cost filter, SES, 2 USD
 nothing              Support, 4 USD
+
+There is a recommendation on each machine.
 """
 
 from typing import NamedTuple
 
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
-from inventory.models import CostLine, Folder, FolderPermission, Product, Resource
+from inventory.models import CostLine, Folder, FolderPermission, Product, Recommendation, Resource
 from inventory.services.bulk import Sent, resources_bulk
 from inventory.services.folders import folder_create
 from inventory.services.products import product_create, product_give
@@ -32,14 +34,18 @@ class Shops(NamedTuple):
         tenant = self.web.tenant
         resources = {row.resource_id: row.pk for row in Resource.objects.for_tenant(tenant)}
         lines = CostLine.objects.for_tenant(tenant).values_list("charge__service_name", "pk")
+        advice = Recommendation.objects.for_tenant(tenant).values_list("description", "pk")
         own = {name: folder.pk for name, folder in self._asdict().items()}
-        return {name: str(pk) for name, pk in {**own, **resources, **dict(lines)}.items()}
+        return {name: str(pk) for name, pk in {**own, **resources, **dict(advice), **dict(lines)}.items()}
 
 
 def open_shops(tenant: Tenant) -> Shops:
     by = SYSTEM.enter(tenant.slug)
     machines = [resource("cart", tags={"app": "cart"}), resource("ops", tags={"app": "ops"}, region="eu")]
     resources_bulk(by=by, sent=Sent(machines))
+    for machine in Resource.objects.for_tenant(tenant):
+        told = {"subject": machine.pk, "resource": machine, "currency": "USD", "saving_monthly": 5}
+        Recommendation.objects.create(tenant=tenant, rule="idle", description=f"on-{machine}", **told)
     load(
         tenant,
         [

@@ -6,10 +6,11 @@ from unittest.mock import ANY
 import pytest
 import time_machine
 
-from accounts.models import AuditEntry, Delivery, Membership, Tenant, User
+from accounts.models import AuditEntry, Delivery, Invitation, Membership, Tenant, User
+from accounts.services.invitations import invitation_accept, invitation_context
 from inventory.models import FolderPermission, Product
 from inventory.tests.shops import Shops, open_shops, share
-from tests.builders import make_user
+from tests.builders import PASSWORD, make_user
 
 URL: Final = "/api/v1/folder-permissions"
 Role = Membership.Role
@@ -54,25 +55,48 @@ def test_the_shape_of_the_older_service(boss: Any, shops: Shops) -> None:
     assert boss.post("/folders/create", {"name": "Older"}).status_code == 201
 
 
-def test_who_has_no_account_gets_one_and_a_mail(boss: Any, shops: Shops) -> None:
+@pytest.mark.parametrize("has_account", [False, True])
+def test_whose_address_is_not_proven_is_invited(
+    boss: Any, shops: Shops, client_for: Any, has_account: bool
+) -> None:
+    if has_account:
+        make_user("new")
     assert grant(boss, shops, "new@example.com", level="edit").status_code == 201
-    user = User.objects.get(email="new@example.com")
-    assert (role(user.email), user.email_verified, user.has_usable_password()) == ("guest", False, False)
+    assert boss.post(URL, {"folder_id": str(shops.ops.pk), "email": "new@example.com"}).status_code == 201
+    assert role("new@example.com") is None
     mail = Delivery.objects.get()
-    assert (mail.kind, mail.target) == ("mail", "new@example.com")
+    assert (mail.event_type, mail.target) == ("invitation.sent", "new@example.com")
+    code = invitation_context(mail.payload)["url"].rpartition("/")[2]
+    assert invitation_accept(code=code, password=PASSWORD).role == "guest"
+    new = client_for(User.objects.get(email="new@example.com"))
+    assert [(row["name"], row["level"]) for row in new.get("/folders").json()] == [
+        ("Web", "edit"), ("Ops", "view"),
+    ]  # fmt: skip
+
+
+def test_an_invitation_ends_with_the_right_and_a_stronger_one_stays(boss: Any, shops: Shops) -> None:
+    grant(boss, shops, "new@example.com")
+    boss.delete(f"{URL}/{shops.web.pk}/new@example.com")
+    assert Invitation.objects.get().withdrawn_at is not None
+    boss.post("/api/v1/tenants/acme/invitations", {"email": "new@example.com", "role": "member"})
+    grant(boss, shops, "new@example.com")
+    boss.delete(f"{URL}/{shops.web.pk}/new@example.com")
+    kept = Invitation.objects.get(withdrawn_at=None)
+    assert kept.role == "member"
 
 
 @pytest.mark.parametrize(("before", "after"), [(None, "guest"), ("viewer", "viewer"), ("owner", "owner")])
 def test_who_has_an_account_gets_no_mail(
     boss: Any, shops: Shops, acme: Tenant, before: str | None, after: str
 ) -> None:
-    make_user("known", acme if before else None, before or "")
+    make_user("known", acme if before else None, before or "", email_verified=not before)
     assert grant(boss, shops, "known@example.com").status_code == 201
     assert (role("known@example.com"), Delivery.objects.count()) == (after, 0)
 
 
 def test_the_last_right_of_a_guest_ends_their_membership(boss: Any, shops: Shops, acme: Tenant) -> None:
     make_user("viewer", acme, Role.VIEWER)
+    make_user("guest", email_verified=True)
     for email in ("guest@example.com", "viewer@example.com"):
         grant(boss, shops, email)
         share(shops.ops, email, "view")
@@ -104,7 +128,7 @@ def test_what_is_no_right(boss: Any, shops: Shops, fields: Any, field: str) -> N
     body = {"folder_id": str(shops.web.pk), "email": "new@example.com", **fields}
     answer = boss.post(URL, body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
-    assert (FolderPermission.objects.count(), User.objects.filter(email="new@example.com").count()) == (0, 0)
+    assert (FolderPermission.objects.count(), Invitation.objects.count()) == (0, 0)
 
 
 def test_one_product_in_two_hours(owner: User, shops: Shops, client_for: Any, member: User) -> None:

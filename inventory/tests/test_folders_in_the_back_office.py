@@ -5,7 +5,7 @@ from typing import Any, Final
 import pytest
 from django.test import Client
 
-from accounts.models import AuditEntry, Membership, Tenant, User
+from accounts.models import AuditEntry, Invitation, Tenant, User
 from inventory.models import AllocationRule, Folder, FolderPermission, Product
 from inventory.tests.shops import Shops, open_shops
 from tests.browser import browser
@@ -77,15 +77,12 @@ def test_rights(office: Client, shops: Shops) -> None:
     office.post(f"{ADMIN}/folderpermission/{mine.pk}/delete/", {"post": "yes"})
     assert FolderPermission.objects.count() == 2
     mine.delete()
-    assert (right.email, Membership.objects.get(user__email="new@example.com").role) == (
-        "new@example.com",
-        "guest",
-    )
+    assert (right.email, Invitation.objects.get().role) == ("new@example.com", "guest")
     office.post(f"{ADMIN}/folderpermission/{right.pk}/change/", {"level": "edit"})
     right.refresh_from_db()
     assert right.level == "edit"
     office.post(f"{ADMIN}/folderpermission/{right.pk}/delete/", {"post": "yes"})
-    assert (FolderPermission.objects.count(), Membership.objects.count()) == (0, 0)
+    assert (FolderPermission.objects.count(), Invitation.objects.filter(withdrawn_at=None).count()) == (0, 0)
 
 
 def test_rules_of_showback(office: Client, shops: Shops, acme: Tenant) -> None:

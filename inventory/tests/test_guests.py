@@ -65,6 +65,10 @@ def test_lists(see: Any) -> None:
     assert see("/resources", filter='folder = "Web"')["total"] == 1
 
 
+def test_recommendations(see: Any) -> None:
+    assert [row["description"] for row in see("/recommendations")] == ["on-i-cart"]
+
+
 def test_totals_and_reports(see: Any, acme: Tenant) -> None:
     summary = see("/costs/summary", period="2026-03")
     assert (summary["total_cost"], summary["by_service"]) == ("9", {"EC2": "1", "S3": "8"})
