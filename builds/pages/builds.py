@@ -26,7 +26,7 @@ from builds.services.builds import build_cancel
 from builds.services.resumes import build_resume
 
 SHOWN: Final = 100  # failures, artifacts, variables and resumes of a build
-CARDS: Final = 300
+CARDS: Final = 200
 
 
 class BuildFilter(forms.Form):
