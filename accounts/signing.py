@@ -1,13 +1,14 @@
-"""Webhook secrets at rest, and signatures in the form of Standard Webhooks (standardwebhooks.com)."""
+"""Secrets at rest, and signatures in the form of Standard Webhooks (standardwebhooks.com)."""
 
 import base64
 import hashlib
 import hmac
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Final
 
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
 PREFIX: Final = "whsec_"
@@ -27,6 +28,15 @@ def unseal(sealed: str) -> str:
     return _box().decrypt(sealed.encode()).decode()
 
 
+def reseal(sealed: str) -> str:
+    """The same secret under today's key: unchanged where that closed it. Errors: InvalidToken."""
+    today, *_ = _keys()
+    with suppress(InvalidToken):
+        today.decrypt(sealed.encode())
+        return sealed
+    return _box().rotate(sealed.encode()).decode()
+
+
 def signed_headers(*, message_id: str, timestamp: int, body: bytes, secrets: Iterable[str]) -> dict[str, str]:
     """What proves the message: one signature for each secret, so that a secret can be changed in use."""
     signed = b".".join((message_id.encode(), str(timestamp).encode(), body))
@@ -44,5 +54,9 @@ def _signature(secret: str, signed: bytes) -> str:
 
 def _box() -> MultiFernet:
     """Closed with the first key; the former ones still open."""
+    return MultiFernet(_keys())
+
+
+def _keys() -> list[Fernet]:
     keys = (hashlib.sha256(key.encode()).digest() for key in settings.WEBHOOK_SECRET_KEYS)
-    return MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in keys])
+    return [Fernet(base64.urlsafe_b64encode(key)) for key in keys]

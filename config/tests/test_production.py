@@ -90,6 +90,25 @@ def test_everything_else_answers_to_its_own_hosts_only(production: Production) -
     assert (ours[0], theirs[0]) == ("200 OK", "400 Bad Request")
 
 
+def test_browsers_are_kept_to_https(production: Production) -> None:
+    host = {"HTTP_HOST": "api.skyledger.example", "PATH_INFO": "/console/sign-in"}
+    plain, safe = production.answers(host, {**host, "wsgi.url_scheme": "https"})
+    assert (plain[0], plain[1]["Location"]) == (
+        "301 Moved Permanently",
+        "https://api.skyledger.example/console/sign-in",
+    )
+    assert safe[1]["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains; preload"
+    assert {"Secure", "SameSite=Lax"} <= set(safe[1]["Set-Cookie"].split("; "))
+
+
+def test_a_secret_may_come_from_a_file(production: Production, tmp_path: Path) -> None:
+    secret = tmp_path / "token"
+    secret.write_text(STRONG)
+    shown = "from django.conf import settings; print(settings.MASTER_TOKEN)"
+    run = production.run("-c", shown, DJANGO_SETTINGS_MODULE="config.settings", MASTER_TOKEN_FILE=str(secret))
+    assert (run.returncode, run.stdout.strip()) == (0, STRONG)
+
+
 def test_a_charset_that_is_no_text_is_refused_in_words(production: Production) -> None:
     request = {"HTTP_HOST": "api.skyledger.example", "wsgi.url_scheme": "https", "QUERY_STRING": "size=1"}
     asked = [
