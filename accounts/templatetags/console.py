@@ -50,8 +50,8 @@ def subtract(whole: int, part: int) -> int:
 @register.filter
 def words(value: str) -> str:
     """`api_key.created` → Api key created, as a sentence begins."""
-    text = value.replace(".", " ").replace("_", " ").strip().capitalize()
-    return text.replace("Api ", "API ")
+    text = value.replace(".", " ").replace("_", " ").strip()
+    return f"{text[:1].upper()}{text[1:]}".replace("Api ", "API ")
 
 
 @register.filter

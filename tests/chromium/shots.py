@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chromium.driving import PHONE, WIDE, chromium, sign_in
+from tests.chromium.driving import PHONE, WIDE, chromium, follow, sign_in
 from tests.console_pages import ONES, PAGES, name_of
 from tests.servers.onebox import ROOT, OneBox
 
@@ -26,9 +26,7 @@ def take(page: Any, look: str) -> int:
         taken += 1
     for name, (listed, begins) in ONES.items():
         page.goto(f"/console{listed}")
-        link = page.locator(f'main a[href^="{begins}"]').first
-        if link.count():
-            page.goto(link.get_attribute("href"))
+        if follow(page, begins):
             page.screenshot(path=SHOTS / f"{name}-{look}.png", full_page=True)
             taken += 1
     return taken

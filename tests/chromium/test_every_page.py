@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.chromium.driving import PHONE, WIDE
+from tests.chromium.driving import PHONE, WIDE, follow
 from tests.console_pages import ONES, PAGES
 
 SERIOUS = {"serious", "critical"}
@@ -40,8 +40,6 @@ def test_pages_are_for_everybody_quiet_and_ask_nobody_else(page: Any) -> None:
         found += violations(page) + overflow(page)
     for listed, begins in ONES.values():
         page.goto(f"/console{listed}")
-        link = page.locator(f'main a[href^="{begins}"]').first
-        if link.count():
-            page.goto(link.get_attribute("href"))
+        if follow(page, begins):
             found += violations(page) + overflow(page)
     assert found + page.troubles == []

@@ -28,6 +28,7 @@ def test_a_view_is_saved_opened_and_deleted(opened: Any) -> None:
     page.get_by_role("link", name="Ours").wait_for()
     page.goto("/console/costs")
     page.get_by_role("link", name="Ours").click()
+    page.get_by_text("Change or save this view").wait_for()
     assert page.get_by_label("Filter", exact=True).input_value() == "provider = aws"
     assert page.get_by_label("Group by").input_value() == "region"
     page.get_by_text("Change or save this view").click()
