@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.errors import Conflict
 from accounts.models import ActivityEntry, AuditEntry, Delivery, Tenant, User, Webhook
 from accounts.principals import SYSTEM, Principal
+from inventory import tasks
 from inventory.adapters import Power
 from inventory.models import AutomationRun, Recommendation, Resource, ResourceChange
 from inventory.services import automation_power, automation_steps
@@ -19,6 +20,7 @@ from inventory.services.automation_runs import run_approve, run_undo
 from inventory.services.automation_steps import run_step
 from inventory.services.automation_targets import LeaseLost, lease_renew
 from inventory.services.recommendations import recommendation_done
+from inventory.tasks import fire_automation, sweep_automation
 from inventory.tests.automation import (
     STOP,
     TAG,
@@ -299,3 +301,17 @@ def test_a_worker_that_slept_asks_for_nothing(
     monkeypatch.setattr(automation_power, "_begin", sleeps)
     assert not run_step(run_id=run.pk)
     assert (aws.calls, fates(run)) == ([("stop", "i-1")], [("stop i-1", "done", "It is STOPPED.")])
+
+
+def test_the_sweep_goes_on_with_a_run_itself_while_no_worker_can_be_asked(
+    acme: Tenant, aws: FakeProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet(acme)
+    rule(acme, trigger={"type": "level"}, requires_approval=False)
+    fire_automation()
+    answers = iter((True, False))  # the worker that was asked first died
+    monkeypatch.setattr(tasks, "step_ask", lambda run_id: next(answers))
+    sweep_automation()
+    assert aws.calls == []
+    sweep_automation()
+    assert aws.calls == [("stop", "i-1"), ("stop", "i-2")]
