@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock bench faults newman browser shots clean
+.PHONY: help run test lint format openapi lock bench faults audit newman browser shots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -35,6 +35,9 @@ faults: .venv/dev ## Run the fault tests alone and long (FAULT_SECONDS=… of lo
 bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway and COPY (needs wrk)
 	@$(BIN)/python -m bench.ingest
 
+audit: .venv/dev .venv/audit ## Look for known holes in dependencies (asks PyPI) and secrets in the history
+	@$(BIN)/python -m tests.audit
+
 newman: .venv/run .venv/newman ## Run the Postman collections against a server of their own (brings Node)
 	@$(BIN)/python -m tests.newman
 
@@ -48,6 +51,7 @@ lock: .venv/dev ## Compile requirements*.txt from pyproject.toml
 	@$(COMPILE) pyproject.toml -o requirements.txt
 	@$(COMPILE) --group dev -c requirements.txt pyproject.toml -o requirements-dev.txt
 	@$(COMPILE) --group bench -c requirements-dev.txt pyproject.toml -o requirements-bench.txt
+	@$(COMPILE) --group audit -o requirements-audit.txt
 	@$(COMPILE) --group otel -c requirements.txt -o requirements-otel.txt
 	@$(COMPILE) --group newman -o requirements-newman.txt
 	@$(COMPILE) --group browser -c requirements-dev.txt -o requirements-browser.txt
@@ -61,9 +65,10 @@ clean: ## Remove .venv and caches; the data in var/ stays
 .venv/run: requirements.txt
 .venv/dev: requirements-dev.txt
 .venv/bench: requirements-bench.txt
+.venv/audit: requirements-audit.txt
 .venv/node: requirements-newman.txt
 .venv/browser: requirements-browser.txt
-.venv/run .venv/dev .venv/bench .venv/node .venv/browser:
+.venv/run .venv/dev .venv/bench .venv/audit .venv/node .venv/browser:
 	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
 		|| { echo 'Skyledger needs Python 3.11, 3.12 or 3.13: make PYTHON=/path/to/python3.12'; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null \
