@@ -1,5 +1,6 @@
 """A guest of a folder sees its products, and what these own, in every list, total, file and stream."""
 
+import asyncio
 import csv
 import io
 from collections.abc import Callable
@@ -158,32 +159,38 @@ def test_the_stream(
     django_capture_on_commit_callbacks: Any,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """One feed serves them all: a member hears everything, a guest what is theirs, whoever came first."""
+    """One feed serves them all: the owner hears everything and a guest, who came first, what is theirs."""
     monkeypatch.setattr("channels.db.close_old_connections", lambda: None)
-    member = make_user("listener", acme)
+    owner, member = make_user("boss", acme, Membership.Role.OWNER), make_user("listener", acme)
 
     def deeds() -> None:
         with django_capture_on_commit_callbacks(execute=True):
             happen(acme, "budget.crossed")
             product_update(by=SYSTEM.enter("acme"), product=shops.mail, changes={"name": "Letters"})
             product_update(by=SYSTEM.enter("acme"), product=shops.cart, changes={"name": "Basket"})
-            by = user_principal(make_user("boss", acme, Membership.Role.OWNER)).enter("acme")
             changed = member_of(tenant=acme, user_id=member.pk)
+            by = user_principal(owner).enter("acme")
             member_set_role(by=by, member=changed, role=Membership.Role.GUEST)
-            product_update(by=SYSTEM.enter("acme"), product=shops.cart, changes={"name": "Cart"})
 
     async def scenario() -> None:
         async with (
-            Client(acme, authorization=jwt(guest)) as theirs, Client(acme, authorization=jwt(member)) as ours,
+            asyncio.timeout(30),
+            Client(acme, authorization=jwt(guest)) as theirs,
+            Client(acme, authorization=jwt(owner)) as all_of_it,
+            Client(acme, authorization=jwt(member)) as no_more,
         ):  # fmt: skip
             assert (await theirs.next())["role"] == "guest"
-            assert (await ours.next())["role"] == "member"
+            assert [(await client.next())["role"] for client in (all_of_it, no_more)] == ["owner", "member"]
             await in_database(deeds)
-            told = [(await theirs.next())["payload"]["name"] for _ in range(2)]
-            assert (told, theirs.untold) == (["Basket", "Cart"], 0)
-            # All of it came at once with the end of their membership, and so nothing of it is told any more.
-            await ours.ping()
-            assert ours.untold == 0
+            assert [(await all_of_it.next())["type"] for _ in range(4)] == [
+                "budget.crossed", "product.updated", "product.updated", "member.role_changed",
+            ]  # fmt: skip
+            told = await theirs.next()
+            assert (told["type"], told["payload"]["name"]) == ("product.updated", "Basket")
+            # It all came with the end of their membership, and so nothing of it is told any more.
+            await no_more.ping()
+            await theirs.ping()
+            assert (theirs.untold, no_more.untold) == (0, 0)
 
     monkeypatch.setattr("accounts.consumers.PING_SECONDS", 0.05)
     play(scenario)
