@@ -1,4 +1,4 @@
-"""Some months of bills, and the resources that they name, for a development machine."""
+"""Some months of bills, the resources that they name, and what could be saved, for a development machine."""
 
 import csv
 import io
@@ -12,13 +12,17 @@ from accounts.models import Tenant
 from accounts.principals import SYSTEM
 from inventory.generator import HEADER, Bills
 from inventory.models import Import, SavedView
+from inventory.planted import COLUMNS, PlantedFleet
 from inventory.queries.spans import months_after
 from inventory.services.budgets import budget_create
 from inventory.services.imports import import_check, import_confirm, import_receive
+from inventory.services.recommending import recommendations_compute
 from inventory.services.views import saved_view_create
 
 MONTHS: Final = 4
 RESOURCES: Final = 7
+PLANTED: Final = 40  # beside them, with waste among them
+PLANTED_DAYS: Final = 61
 STATES: Final = ("running", "running", "running", "stopped")
 VIEWS: Final = (
     {"kind": SavedView.Kind.COSTS.value, "name": "Production by team", "filter": "tag:env = prod",
@@ -28,19 +32,26 @@ VIEWS: Final = (
 
 
 def demo_costs_load(*, tenant: Tenant) -> int:
-    """Bills up to yesterday, the resources, two views and a budget; how many rows. None the second time."""
+    """Bills up to yesterday, the resources, two views, a budget and what could be saved; how many rows.
+
+    None the second time.
+    """
     if Import.objects.for_tenant(tenant).exists():
         return 0
     today = timezone.now().date()
     bills = Bills(seed=7, start=months_after(today, 1 - MONTHS), months=MONTHS, resources=RESOURCES)
-    rows = _taken(tenant, "costs", "bills.csv", [HEADER, *_until(bills, today)])
+    fleet = PlantedFleet(seed=7, today=today, resources=PLANTED)
+    lines = [*_until(bills, today), *fleet.lines(today - timedelta(days=PLANTED_DAYS))]
+    rows = _taken(tenant, "costs", "bills.csv", [HEADER, *lines])
     rows += _taken(tenant, "resources", "resources.csv", _resources(bills))
+    rows += _taken(tenant, "resources", "fleet.csv", [COLUMNS, *fleet.table()])
     for view in VIEWS:
         saved_view_create(by=SYSTEM, tenant=tenant, **view)
     budget_create(
         by=SYSTEM, tenant=tenant, name="All clouds", amount=Decimal(4000), currency=tenant.currency,
         thresholds=[{"percent": 80, "of": "actual"}, {"percent": 100, "of": "forecast"}],
     )  # fmt: skip
+    recommendations_compute(by=SYSTEM, tenant=tenant)
     return rows
 
 
