@@ -14,6 +14,8 @@ from inventory.files.table import LONGEST_RECORD, BadFile, Record, checked_heade
 PART: Final = 64 * 1024
 SAMPLED: Final = 100
 _FRAME: Final = re.compile(r'\s*\{\s*"[^"\\]{1,63}"\s*:\s*\[')
+_ARRAY: Final = re.compile(r"\s*\[")
+_BETWEEN: Final = ", \t\r\n"
 _MARK: Final = re.compile(r'["{}\[\]]')
 _STRING_END: Final = re.compile(r'"|\\.', re.DOTALL)
 
@@ -66,16 +68,27 @@ def _cell(value: Any) -> str:
 
 
 class _Objects:
-    """The texts of the objects, found by their brackets; what is between them is not looked at."""
+    """The texts of the objects, found by their brackets, and what stands between them and is none.
+
+    They end with the array: what an object around it says after that is no row.
+    """
 
     def __init__(self, text: io.TextIOWrapper) -> None:
         self._text = text
         self._buffer = text.read(PART).lstrip("\ufeff")
-        frame = _FRAME.match(self._buffer)
-        self._place = frame.end() if frame else 0
+        opening = _FRAME.match(self._buffer) or _ARRAY.match(self._buffer)
+        self._framed = opening is not None and opening.re is _FRAME
+        self._buffer = self._buffer[opening.end() :] if opening else self._buffer
+        self._place = 0
 
     def __iter__(self) -> Iterator[str]:
-        while (start := self._find("{")) >= 0:
+        while True:
+            start = self._find("{")
+            stray, bracket, _ = (self._buffer if start < 0 else self._buffer[:start]).partition("]")
+            after = "" if self._framed else self._buffer[len(stray) + 1 :] if bracket else ""
+            yield from (text for part in (stray, after) if (text := part.strip(_BETWEEN)))
+            if start < 0 or bracket:
+                return
             end = self._end_of(start)
             yield self._buffer[start:end]
             self._buffer, self._place = self._buffer[end:], 0
@@ -83,6 +96,7 @@ class _Objects:
     def _find(self, mark: str) -> int:
         while (found := self._buffer.find(mark, self._place)) < 0:
             self._place = len(self._buffer)
+            self._bound(0)
             if not self._more():
                 return -1
         return found
@@ -115,12 +129,15 @@ class _Objects:
             self._need(start)
 
     def _need(self, start: int) -> None:
+        self._bound(start)
+        if not self._more():
+            raise BadFile("The file is cut off: its last object has no end.")
+
+    def _bound(self, start: int) -> None:
         if len(self._buffer) - start > LONGEST_RECORD:
             raise BadFile(
                 f"An object is longer than {LONGEST_RECORD:,} characters, or a quote is not closed."
             )
-        if not self._more():
-            raise BadFile("The file is cut off: its last object has no end.")
 
     def _more(self) -> bool:
         part = self._text.read(PART)

@@ -139,6 +139,23 @@ def test_json_keeps_every_digit_and_says_what_it_leaves_out() -> None:
     assert notes == ["'late' is left out: no earlier object has it."]
 
 
+@pytest.mark.parametrize(
+    ("content", "numbers"),
+    [
+        (b'[{"a": 1}, null, {"a": 2}]', [2]),
+        (b'{"a": 1}\nlost\n{"a": 2}\n', [2]),
+        (b'[{"a": 1}, {"a": 2}] lost', [3]),
+        (b'[{"a": 1}, {"a": 2}], {"a": 3}, {"a": 4}', [3]),
+        (b'{"items": [{"a": 1}, {"a": 2}], "next": {"a": 3}}', []),
+        (b'{"a": 1}\n\n{"a": 2}\n', []),
+    ],
+)
+def test_json_passes_over_nothing_but_what_frames_the_objects(content: bytes, numbers: list[int]) -> None:
+    records = read(content)[1]
+    assert [record.cells for record in records if not record.problem] == [["1"], ["2"]]
+    assert [record.number for record in records if record.problem] == numbers
+
+
 def test_memory_does_not_grow_with_the_file() -> None:
     content = gzip.compress(
         b"a,b\n" + b"".join(b"%d,%s\n" % (n, bytes(200)[:0] + b"x" * 200) for n in range(50_000))
