@@ -6,7 +6,6 @@ from uuid import UUID
 
 import django_filters
 from django.db.models import QuerySet
-from django.utils import timezone
 from drf_spectacular.utils import extend_schema, extend_schema_field, extend_schema_view
 from rest_framework import serializers
 from rest_framework.decorators import action
@@ -20,10 +19,8 @@ from accounts.api.fields import Exact
 from accounts.permissions import principal_of
 from accounts.principals import SHARED
 from inventory.api.fields import FILTER_HELP
-from inventory.filters import filter_q, read_filter
-from inventory.models import RealisedSaving, Recommendation, Resource
-from inventory.queries.owners import resource_properties
-from inventory.queries.recommendations import counted_ids, is_open, others_of
+from inventory.models import RealisedSaving, Recommendation
+from inventory.queries.recommendations import ALL, about_resources, counted_ids, of_status, others_of
 from inventory.services.recommendations import (
     recommendation_dismiss,
     recommendation_done,
@@ -33,7 +30,6 @@ from inventory.services.recommendations import (
 
 Status = Recommendation.Status
 Verb = Callable[..., Recommendation]
-ALL = "all"
 
 
 class RecommendationPagination(LimitOffsetPagination):
@@ -60,7 +56,7 @@ class RecommendationResponse(serializers.ModelSerializer[Recommendation]):
     counted = serializers.SerializerMethodField(
         help_text="Whether totals count the saving: of those on one resource the largest, if it is open."
     )
-    status = serializers.SerializerMethodField()
+    status = serializers.CharField(source="status_now", read_only=True)
     action_items = serializers.ListField(child=serializers.CharField())
     missing = serializers.ListField(
         child=serializers.CharField(),
@@ -78,10 +74,6 @@ class RecommendationResponse(serializers.ModelSerializer[Recommendation]):
 
     def get_counted(self, row: Recommendation) -> bool:
         return row.pk in self.context["counted"]
-
-    def get_status(self, row: Recommendation) -> str:
-        over = row.status == Status.SNOOZED and row.snoozed_until and row.snoozed_until <= timezone.now()
-        return str(Status.OPEN if over else row.status)
 
 
 class RealisedResponse(serializers.ModelSerializer[RealisedSaving]):
@@ -165,19 +157,13 @@ class RecommendationFilter(django_filters.FilterSet):
 
     def filter_queryset(self, queryset: QuerySet[Recommendation]) -> QuerySet[Recommendation]:
         rows = super().filter_queryset(queryset)
-        return rows if self.form.cleaned_data["status"] else rows.filter(is_open(timezone.now()))
+        return rows if self.form.cleaned_data["status"] else of_status(rows)
 
     def by_status(self, rows: QuerySet[Recommendation], name: str, value: str) -> QuerySet[Recommendation]:
-        now = timezone.now()
-        if value == Status.OPEN:
-            return rows.filter(is_open(now))
-        return rows if value == ALL else rows.filter(status=value).exclude(is_open(now))
+        return of_status(rows, value)
 
     def by_filter(self, rows: QuerySet[Recommendation], name: str, value: str) -> QuerySet[Recommendation]:
-        tenant = principal_of(self.request).home
-        known = resource_properties(tenant)
-        matching = Resource.objects.for_tenant(tenant).filter(filter_q(read_filter(value, known), known))
-        return rows.filter(resource__in=matching.order_by().values("pk"))
+        return about_resources(rows, principal_of(self.request).home, value)
 
 
 @extend_schema_view(

@@ -77,6 +77,12 @@ class Recommendation(TenantOwned):
     def __str__(self) -> str:
         return f"{self.rule}: {self.native_id}"
 
+    @property
+    def status_now(self) -> str:
+        """Open again from the moment that it was put off to, before any computation writes so."""
+        is_over = self.snoozed_until is not None and self.snoozed_until <= timezone.now()
+        return str(self.Status.OPEN if self.status == self.Status.SNOOZED and is_over else self.status)
+
 
 class RecommendationRun(TenantOwned):
     """One computation of all rules over a tenant; only one at a time.

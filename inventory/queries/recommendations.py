@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from django.db.models import Count, F, Q, QuerySet, Window
@@ -13,9 +13,11 @@ from django.utils import timezone
 from accounts.models import Tenant
 from accounts.sql import ExactSum
 from inventory.models import RealisedSaving, Recommendation, RuleSetting
+from inventory.queries.resources import resources_matching
 from inventory.queries.sums import ZERO
 
 Status = Recommendation.Status
+ALL: Final = "all"
 
 
 def open_recommendations(tenant: Tenant, now: datetime | None = None) -> QuerySet[Recommendation]:
@@ -26,6 +28,23 @@ def open_recommendations(tenant: Tenant, now: datetime | None = None) -> QuerySe
 
 def is_open(now: datetime) -> Q:
     return Q(status=Status.OPEN) | Q(status=Status.SNOOZED, snoozed_until__lte=now)
+
+
+def of_status(rows: QuerySet[Recommendation], status: str = Status.OPEN) -> QuerySet[Recommendation]:
+    """Those of one status as it is now, or ALL."""
+    now = timezone.now()
+    if status == ALL:
+        return rows
+    return (
+        rows.filter(is_open(now))
+        if status == Status.OPEN
+        else rows.filter(status=status).exclude(is_open(now))
+    )
+
+
+def about_resources(rows: QuerySet[Recommendation], tenant: Tenant, filter: str) -> QuerySet[Recommendation]:
+    """Those about resources that a filter names; ValidationFailed when it is none."""
+    return rows.filter(resource__in=resources_matching(tenant, filter).order_by().values("pk"))
 
 
 def opened_since(tenant: Tenant, moment: datetime) -> QuerySet[Recommendation]:
@@ -72,7 +91,12 @@ class Total(NamedTuple):
 
 def saving_totals(tenant: Tenant) -> list[Total]:
     """What the open recommendations could save, by currency."""
-    rows = open_recommendations(tenant).filter(saving_monthly__gt=0)
+    return totals_of(open_recommendations(tenant))
+
+
+def totals_of(rows: QuerySet[Recommendation]) -> list[Total]:
+    """What these could save, by currency."""
+    rows = rows.filter(saving_monthly__gt=0)
     once = _by_currency(Recommendation.objects.filter(pk__in=counted(rows).values("pk")))
     on_resources = _by_currency(rows.filter(resource__isnull=False))
     beside = _by_currency(rows.filter(resource__isnull=True))

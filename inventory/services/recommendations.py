@@ -18,6 +18,13 @@ from inventory.models import Recommendation, Resource
 LONGEST_SNOOZE: Final = timedelta(days=366)
 Status = Recommendation.Status
 WAITING: Final = (Status.OPEN, Status.SNOOZED)
+# What may be said of a recommendation in which status.
+MOVES: Final[dict[str, tuple[Status, ...]]] = {
+    "snooze": WAITING,
+    "dismiss": WAITING,
+    "done": (*WAITING, Status.CLOSED),
+    "reopen": (Status.SNOOZED, Status.DISMISSED, Status.DONE),
+}
 
 
 @transaction.atomic
@@ -68,23 +75,22 @@ def recommendation_snooze(
     now = timezone.now()
     if not now < until <= now + LONGEST_SNOOZE:
         raise ValidationFailed.field("until", "give a moment of the next 366 days.")
-    return _move(by, row, WAITING, Status.SNOOZED, reason, "snoozed", snoozed_until=until)
+    return _move(by, row, MOVES["snooze"], Status.SNOOZED, reason, "snoozed", snoozed_until=until)
 
 
 def recommendation_dismiss(*, by: Principal, row: Recommendation, reason: str) -> Recommendation:
     """Never show it again, whatever later computations find. Errors: 409 its status."""
-    return _move(by, row, WAITING, Status.DISMISSED, reason, "dismissed")
+    return _move(by, row, MOVES["dismiss"], Status.DISMISSED, reason, "dismissed")
 
 
 def recommendation_done(*, by: Principal, row: Recommendation, reason: str) -> Recommendation:
     """Somebody did it: what it saved is checked against costs 7 and 30 days later. Errors: 409 its status."""
-    return _move(by, row, (*WAITING, Status.CLOSED), Status.DONE, reason, "done")
+    return _move(by, row, MOVES["done"], Status.DONE, reason, "done")
 
 
 def recommendation_reopen(*, by: Principal, row: Recommendation, reason: str) -> Recommendation:
     """Take back what was said of it. Errors: 409 nobody said anything."""
-    said = (Status.SNOOZED, Status.DISMISSED, Status.DONE)
-    return _move(by, row, said, Status.OPEN, reason, "reopened", opened_at=timezone.now())
+    return _move(by, row, MOVES["reopen"], Status.OPEN, reason, "reopened", opened_at=timezone.now())
 
 
 @transaction.atomic
