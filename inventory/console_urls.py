@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from inventory.pages import anomalies, asking, budgets, costs, forecast, imports, resources
+from inventory.pages import anomalies, asking, budgets, costs, forecast, imports, recommendations, resources
 
 urlpatterns = [
     path("/costs", costs.costs, name="costs"),
@@ -13,6 +13,8 @@ urlpatterns = [
     path("/budgets/<uuid:pk>", budgets.one_budget, name="budget"),
     path("/resources", resources.resources, name="resources"),
     path("/resources/<uuid:pk>", resources.resource, name="resource"),
+    path("/recommendations", recommendations.recommendations, name="recommendations"),
+    path("/recommendations/<uuid:pk>", recommendations.recommendation, name="recommendation"),
     path("/views", asking.views, name="views"),
     path("/imports", imports.imports, name="imports"),
     path("/imports/<uuid:pk>", imports.one_import, name="import"),

@@ -22,6 +22,7 @@ PAGES: Final = [
     "/costs/anomalies",
     "/budgets",
     "/resources",
+    "/recommendations",
     "/imports",
     "/gcore",
     "/gcore/reports",
@@ -40,6 +41,7 @@ ONES: Final = {
     "webhook": ("/webhooks", "/console/webhooks/"),
     "gcore-report": ("/gcore/reports", "/console/gcore/reports/"),
     "resource": ("/resources", "/console/resources/"),
+    "recommendation": ("/recommendations", "/console/recommendations/"),
     "import": ("/imports", "/console/imports/"),
     "budget": ("/budgets", "/console/budgets/"),
 }

@@ -48,6 +48,7 @@ OTHER = {
     "gcore-report",
     "gcore-report-file",
     "resource",
+    "recommendation",
     "budget",
     "budget-new",
     "import",
