@@ -3,20 +3,18 @@
 import re
 from collections.abc import Iterable
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import NotFound
 from accounts.exact import quotient
 from accounts.models import Scope
-from accounts.pages.editing import addresses, edited
+from accounts.pages.editing import addresses, edited, one_of
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
 from inventory.models import Budget, BudgetNotice
@@ -99,15 +97,8 @@ def new_budget(request: HttpRequest, principal: Principal) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @tenant_page(Scope.WRITE)
 def one_budget(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
-    """One budget to change, or by the button `do` to delete."""
-    found = Budget.objects.for_tenant(principal.home).select_related("tenant").filter(pk=pk).first()
-    if found is None:
-        raise NotFound("There is no such budget in this tenant.")
-    if request.method == "POST" and request.POST.get("do") == "delete":
-        budget_delete(by=principal, budget=found)
-        messages.success(request, f"The budget {found.name} is deleted.")
-        return redirect("console:budgets")
-    return _edited(request, principal, found)
+    rows = Budget.objects.for_tenant(principal.home).select_related("tenant")
+    return _edited(request, principal, one_of(rows, pk, "budget"))
 
 
 def _edited(request: HttpRequest, principal: Principal, found: Budget | None) -> HttpResponse:
@@ -115,11 +106,14 @@ def _edited(request: HttpRequest, principal: Principal, found: Budget | None) ->
     return edited(
         request,
         principal,
-        "inventory/budget.html",
+        "console/definition.html",
+        found=found,
         form=form,
         save=lambda: _save(principal, found, form.fields_of_budget()),
+        delete=partial(_deleted, principal),
         there="console:budgets",
-        budget=found,
+        noun="budget",
+        what="what it told stays in the activity",
     )
 
 
@@ -129,6 +123,11 @@ def _save(principal: Principal, found: Budget | None, fields: dict[str, Any]) ->
     else:
         budget_update(by=principal, budget=found, changes=fields)
     return f"The budget {fields['name']} is saved."
+
+
+def _deleted(principal: Principal, budget: Budget) -> str:
+    budget_delete(by=principal, budget=budget)
+    return f"The budget {budget.name} is deleted."
 
 
 def _initial(principal: Principal, found: Budget | None) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Alerts: how they stand, and a form for one."""
 
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -9,10 +10,10 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import AppError, NotFound
+from accounts.errors import AppError
 from accounts.exact import canonical
 from accounts.models import Scope
-from accounts.pages.editing import addresses, edited
+from accounts.pages.editing import addresses, edited, one_of
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
 from usage.models import Alert
@@ -87,15 +88,10 @@ def new_alert(request: HttpRequest, principal: Principal) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @tenant_page(Scope.WRITE)
 def one_alert(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
-    """One alert to change, or by the button `do` to acknowledge, resolve or delete."""
-    found = Alert.objects.for_tenant(principal.home).select_related("tenant").filter(pk=pk).first()
-    if found is None:
-        raise NotFound("There is no such alert in this tenant.")
+    """One alert to change, or by the button `do` to acknowledge or resolve."""
+    rows = Alert.objects.for_tenant(principal.home).select_related("tenant")
+    found = one_of(rows, pk, "alert")
     do = request.POST.get("do", "")
-    if do == "delete":
-        alert_delete(by=principal, alert=found)
-        messages.success(request, f"The alert {found.name} is deleted.")
-        return redirect("console:alerts")
     if do in HANDLED:
         return _handled(request, principal, found, do)
     return _edited(request, principal, found)
@@ -122,8 +118,9 @@ def _edited(request: HttpRequest, principal: Principal, found: Alert | None) -> 
         return f"The alert {form.cleaned_data['name']} is saved."
 
     return edited(
-        request, principal, "usage/definition.html", form=form, save=save, there="console:alerts",
-        found=found, noun="alert", list="console:alerts", what="what it told stays in the activity",
+        request, principal, "console/definition.html", found=found, form=form, save=save,
+        delete=partial(_deleted, principal), there="console:alerts", noun="alert",
+        what="what it told stays in the activity",
     )  # fmt: skip
 
 
@@ -133,3 +130,8 @@ def _initial(principal: Principal, found: Alert | None) -> dict[str, Any]:
         return {"currency": principal.home.currency, **usual}
     told = {name: getattr(found, name) for name in FIELDS}
     return {**told, "threshold": canonical(found.threshold), "emails": ", ".join(found.emails)}
+
+
+def _deleted(principal: Principal, alert: Alert) -> str:
+    alert_delete(by=principal, alert=alert)
+    return f"The alert {alert.name} is deleted."

@@ -1,18 +1,16 @@
 """Meters: the list, and a form for one."""
 
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import NotFound
 from accounts.models import Scope
-from accounts.pages.editing import edited
+from accounts.pages.editing import edited, one_of
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
 from usage.models import Meter
@@ -68,15 +66,8 @@ def new_meter(request: HttpRequest, principal: Principal) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @tenant_page(Scope.WRITE)
 def one_meter(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
-    """One meter to change, or by the button `do` to delete."""
-    found = Meter.objects.for_tenant(principal.home).select_related("tenant").filter(pk=pk).first()
-    if found is None:
-        raise NotFound("There is no such meter in this tenant.")
-    if request.method == "POST" and request.POST.get("do") == "delete":
-        meter_delete(by=principal, meter=found)
-        messages.success(request, f"The meter {found.slug} is deleted; its events stay.")
-        return redirect("console:meters")
-    return _edited(request, principal, found)
+    rows = Meter.objects.for_tenant(principal.home).select_related("tenant")
+    return _edited(request, principal, one_of(rows, pk, "meter"))
 
 
 def _edited(request: HttpRequest, principal: Principal, found: Meter | None) -> HttpResponse:
@@ -90,6 +81,11 @@ def _edited(request: HttpRequest, principal: Principal, found: Meter | None) -> 
         return f"The meter {form.cleaned_data['name']} is saved. It counts the past too."
 
     return edited(
-        request, principal, "usage/definition.html", form=form, save=save, there="console:meters",
-        found=found, noun="meter", list="console:meters", what="its events stay",
+        request, principal, "console/definition.html", found=found, form=form, save=save,
+        delete=partial(_deleted, principal), there="console:meters", noun="meter", what="its events stay",
     )  # fmt: skip
+
+
+def _deleted(principal: Principal, meter: Meter) -> str:
+    meter_delete(by=principal, meter=meter)
+    return f"The meter {meter.slug} is deleted; its events stay."

@@ -1,20 +1,18 @@
 """Prices: the list, and a form for one, whose rates are written a line for each tier."""
 
 import re
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
 from django import forms
-from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.errors import NotFound
 from accounts.exact import canonical
 from accounts.models import Scope
-from accounts.pages.editing import edited
+from accounts.pages.editing import edited, one_of
 from accounts.pages.gate import show, tenant_page
 from accounts.principals import Principal
 from usage.models import PriceRule
@@ -98,16 +96,8 @@ def new_price(request: HttpRequest, principal: Principal) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 @tenant_page(Scope.ADMIN)
 def one_price(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
-    """One price to change, or by the button `do` to delete."""
-    rows = PriceRule.objects.for_tenant(principal.home).filter(is_active=True)
-    found = rows.select_related("tenant").filter(pk=pk).first()
-    if found is None:
-        raise NotFound("There is no such price in this tenant.")
-    if request.method == "POST" and request.POST.get("do") == "delete":
-        price_rule_delete(by=principal, rule=found)
-        messages.success(request, f"The price of {found} is deleted.")
-        return redirect("console:prices")
-    return _edited(request, principal, found)
+    rows = PriceRule.objects.for_tenant(principal.home).filter(is_active=True).select_related("tenant")
+    return _edited(request, principal, one_of(rows, pk, "price"))
 
 
 def _edited(request: HttpRequest, principal: Principal, found: PriceRule | None) -> HttpResponse:
@@ -121,8 +111,9 @@ def _edited(request: HttpRequest, principal: Principal, found: PriceRule | None)
         return "The price is saved. Months that are still open are priced anew."
 
     return edited(
-        request, principal, "usage/definition.html", form=form, save=save, there="console:prices",
-        found=found, noun="price", list="console:prices", what="open months are priced without it",
+        request, principal, "console/definition.html", found=found, form=form, save=save,
+        delete=partial(_deleted, principal), there="console:prices", noun="price",
+        what="open months are priced without it",
     )  # fmt: skip
 
 
@@ -143,3 +134,8 @@ def _lines(rule: PriceRule) -> list[str]:
         + (f" per {tier['size']}" if tier.get("size") else "")
         for tier in rule.tiers
     ]
+
+
+def _deleted(principal: Principal, price: PriceRule) -> str:
+    price_rule_delete(by=principal, rule=price)
+    return f"The price of {price} is deleted."
