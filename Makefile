@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock bench faults audit newman browser shots clean
+.PHONY: help run test lint format openapi lock bench faults backup restore audit newman browser shots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -34,6 +34,14 @@ faults: .venv/dev ## Run the fault tests alone and long (FAULT_SECONDS=… of lo
 
 bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway and COPY (needs wrk)
 	@$(BIN)/python -m bench.ingest
+
+backup: export ENVIRONMENT ?= development
+backup: .venv/run ## Write database, files and local secrets into one archive (FILE=…)
+	@$(BIN)/python manage.py backup $(FILE)
+
+restore: export ENVIRONMENT ?= development
+restore: .venv/run ## Put a backup (FILE=…) into an empty database and VAR_DIR
+	@$(BIN)/python manage.py restore $(FILE)
 
 audit: .venv/dev .venv/audit ## Look for known holes in dependencies (asks PyPI) and secrets in the history
 	@$(BIN)/python -m tests.audit
