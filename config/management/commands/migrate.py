@@ -1,0 +1,32 @@
+"""Django's `migrate`, which gives up rather than make everybody wait behind it."""
+
+from typing import Any, Final
+
+from django.core.management.base import CommandError
+from django.core.management.commands import migrate
+from django.db import OperationalError, connections
+from psycopg.errors import LockNotAvailable
+
+LOCK_SECONDS: Final = 5
+
+
+class Command(migrate.Command):
+    def handle(self, *args: Any, **options: Any) -> None:
+        """On PostgreSQL a change that waits for a table makes all who come later wait for the change."""
+        connection = connections[options["database"]]
+        if connection.vendor != "postgresql":
+            super().handle(*args, **options)
+            return
+        with connection.cursor() as cursor:
+            cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+        try:
+            super().handle(*args, **options)
+        except OperationalError as error:
+            if isinstance(error.__cause__, LockNotAvailable):
+                raise CommandError(
+                    f"A table was in use for {LOCK_SECONDS} seconds. The migration named last is undone, those "
+                    "before it are done; run `migrate` again."
+                ) from error
+            raise
+        with connection.cursor() as cursor:
+            cursor.execute("RESET lock_timeout")
