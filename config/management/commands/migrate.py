@@ -24,8 +24,8 @@ class Command(migrate.Command):
         except OperationalError as error:
             if isinstance(error.__cause__, LockNotAvailable):
                 raise CommandError(
-                    f"A table was in use for {LOCK_SECONDS} seconds. The migration named last is undone, those "
-                    "before it are done; run `migrate` again."
+                    f"A table was in use for {LOCK_SECONDS} seconds. The migration named last is undone, "
+                    "those before it are done; run `migrate` again."
                 ) from error
             raise
         with connection.cursor() as cursor:
