@@ -10,8 +10,13 @@ from typing import Any, Final
 import msgspec
 
 from accounts.models import Tenant
+from accounts.principals import SYSTEM
 from accounts.wire import encode
 from usage.ledger import Lot, Row, Status, store
+from usage.models import Meter
+from usage.models.alerts import DAY_MINUTES
+from usage.services.alerts import alert_create
+from usage.services.meters import meter_create
 
 SEED: Final = 20
 DAYS: Final = 30
@@ -44,6 +49,20 @@ def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> 
     while lot := list(islice(rows, LOT)):
         statuses = store([Lot(str(tenant.pk), now, lot, entry_id="demo")])
         yield len(lot), statuses[0].count(Status.STORED)
+
+
+def demo_definitions_make(*, tenant: Tenant) -> None:
+    """A meter and an alert to look at, once."""
+    if Meter.objects.for_tenant(tenant).filter(slug="tokens").exists():
+        return
+    meter_create(
+        by=SYSTEM, tenant=tenant, slug="tokens", name="Tokens of language models", aggregation="sum",
+        value="metrics.total_tokens", filter="service_type = llm_service", unit="tokens",
+    )  # fmt: skip
+    alert_create(
+        by=SYSTEM, tenant=tenant, name="Slow language models", measure="latency", metric="latency_ms",
+        filter="service_type = llm_service", threshold=Decimal(8000), window_minutes=DAY_MINUTES,
+    )  # fmt: skip
 
 
 def _rows(slug: str, count: int, now: datetime) -> Iterator[Row]:
