@@ -115,5 +115,5 @@ def _picture(user: User) -> dict[str, str]:
     if second_factor_of(user):
         return {}
     secret = second_factor_begin(user=user)
-    drawn = segno.make(totp_uri(secret, user.email)).svg_inline(scale=5, border=2)
+    drawn = segno.make(totp_uri(secret, user.email)).svg_inline(scale=5, light="#fff")
     return {"secret": secret, "picture": mark_safe(drawn)}  # noqa: S308  (drawn here, of our own text)

@@ -1,7 +1,7 @@
 """The second factor: shown, confirmed, asked for at each sign-in by password, and taken away."""
 
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
 from django.conf import settings
@@ -71,7 +71,7 @@ def second_factor_check(*, user: User, code: str) -> None:
 def _taken(user: User, code: str) -> bool:
     """Whether the code was right and unused, under the row's lock; a wrong one is noted."""
     factor = SecondFactor.objects.select_for_update().get(user=user)
-    if timezone.now() < _open_from(factor):
+    if _must_wait(factor):
         return False
     step = totp_step(unseal(factor.secret), code, after=factor.last_step)
     recovery = hash_key(code)
@@ -89,11 +89,12 @@ def _taken(user: User, code: str) -> bool:
     return True
 
 
-def _open_from(factor: SecondFactor) -> datetime:
+def _must_wait(factor: SecondFactor) -> bool:
     """Wrong codes cost ever more time, up to LONGEST_WAIT, so that six digits cannot be tried out."""
     if factor.failed_at is None or factor.failures < FREE_FAILURES:
-        return timezone.now()
-    return factor.failed_at + min(LONGEST_WAIT, timedelta(seconds=2 ** min(factor.failures, 20)))
+        return False
+    wait = min(LONGEST_WAIT, timedelta(seconds=2 ** min(factor.failures, 20)))
+    return timezone.now() < factor.failed_at + wait
 
 
 @transaction.atomic
