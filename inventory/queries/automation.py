@@ -81,12 +81,12 @@ def rule_problem(rule: AutomationRule) -> str:
 
 def rule_targets(tenant: Tenant, definition: Definition) -> QuerySet[Resource]:
     """The resources on which it would do something, by id. Errors: ValidationFailed, so nothing is met."""
+    met = rule_meets(tenant, definition)
     effects = Q()
     for action in definition.actions:
         if kind_of(action) != SUMMARY:
             effects |= effect_q(action)
-    rows = rule_meets(tenant, definition).filter(effects)
-    return rows.select_related("cloud_account", "tenant").order_by("pk")
+    return met.filter(effects).select_related("cloud_account", "tenant").order_by("pk")
 
 
 def rule_meets(tenant: Tenant, definition: Definition) -> QuerySet[Resource]:
