@@ -34,8 +34,9 @@ def run_approve(*, by: Principal, run: AutomationRun, hash: str = "") -> Automat
     """
     by.require(Scope.ADMIN)
     rule = rule_locked(run.rule)
-    if rule.requires_approval:
-        _require_second(by, run)
+    run.rule = rule
+    if refusal := approval_refusal(by, run):
+        raise PermissionRefused(refusal)
     if hash and hash != run.hash:
         raise Conflict("The plan is another one than the one that was looked at.")
     if not rule.is_enabled or rule.version != run.rule_version:
@@ -87,6 +88,17 @@ def run_undo(*, by: Principal, run: AutomationRun) -> AutomationRun:
     payload = {**told(undo), "undoes": str(run.pk)}
     deed(by=by, action="automation_run.undone", tenant=run.tenant, subject=run, payload=payload)
     return undo
+
+
+def approval_refusal(by: Principal, run: AutomationRun) -> str:
+    """Why a plan that asks for a second person is not approved by this one; empty when it may be."""
+    if not run.rule.requires_approval:
+        return ""
+    if by.kind != "user" or by.user is None:
+        return "A person approves it, who has signed in; a key cannot."
+    if str(by.user.pk) in run.barred:
+        return "Who wrote the rule or asked for the plan does not approve it."
+    return ""
 
 
 def runs_expire() -> int:
@@ -168,13 +180,6 @@ def told(run: AutomationRun) -> dict[str, Any]:
         "hash": run.hash,
         "message": run.message,
     }
-
-
-def _require_second(by: Principal, run: AutomationRun) -> None:
-    if by.kind != "user" or by.user is None:
-        raise PermissionRefused("A person approves it, who has signed in; a key cannot.")
-    if str(by.user.pk) in run.barred:
-        raise PermissionRefused("Who wrote the rule or asked for the plan does not approve it.")
 
 
 def _reversed(undo: AutomationRun, target: AutomationTarget) -> AutomationTarget:
