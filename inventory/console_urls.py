@@ -2,7 +2,18 @@
 
 from django.urls import path
 
-from inventory.pages import anomalies, asking, budgets, costs, forecast, imports, recommendations, resources
+from inventory.pages import (
+    anomalies,
+    asking,
+    automation,
+    automation_runs,
+    budgets,
+    costs,
+    forecast,
+    imports,
+    recommendations,
+    resources,
+)
 
 urlpatterns = [
     path("/costs", costs.costs, name="costs"),
@@ -15,6 +26,11 @@ urlpatterns = [
     path("/resources/<uuid:pk>", resources.resource, name="resource"),
     path("/recommendations", recommendations.recommendations, name="recommendations"),
     path("/recommendations/<uuid:pk>", recommendations.recommendation, name="recommendation"),
+    path("/automation", automation.automation, name="automation"),
+    path("/automation/new", automation.new_rule, name="automation-new"),
+    path("/automation/<uuid:pk>", automation.one_rule, name="automation-rule"),
+    path("/automation/<uuid:pk>/edit", automation.edit_rule, name="automation-edit"),
+    path("/automation/runs/<uuid:pk>", automation_runs.one_run, name="automation-run"),
     path("/views", asking.views, name="views"),
     path("/imports", imports.imports, name="imports"),
     path("/imports/<uuid:pk>", imports.one_import, name="import"),

@@ -23,6 +23,7 @@ PAGES: Final = [
     "/budgets",
     "/resources",
     "/recommendations",
+    "/automation",
     "/imports",
     "/gcore",
     "/gcore/reports",

@@ -36,10 +36,10 @@ def chromium() -> Iterator[Any]:
         browser.close()
 
 
-def sign_in(page: Any, account: str = OWNER) -> None:
+def sign_in(page: Any, account: str = OWNER, password: str = PASSWORD) -> None:
     page.goto("/console/sign-in")
     page.get_by_label("E-mail or username").fill(account)
-    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_label("Password").fill(password)
     page.get_by_role("button", name="Sign in").click()
     page.wait_for_url(re.compile(r"/console/?$"))
 
