@@ -18,6 +18,7 @@ from django.db.models import Q
 
 from accounts.errors import ValidationFailed
 from accounts.sql import JsonExists, JsonIs
+from inventory.kinds import GONE, STOPPED
 from inventory.models import Recommendation
 
 Action = dict[str, Any]
@@ -30,15 +31,13 @@ SYNONYMS: Final = {
 MOST_ACTIONS: Final = 5
 MOST_EMAILS: Final = 20
 LONGEST: Final = 255
-STOPPED: Final = ("stopped", "shutoff", "deallocated")
-GONE: Final = ("terminated", "deleted")
 AT_PROVIDER: Final = frozenset({"stop", "start"})
 CHANGING: Final = frozenset({"tag", *AT_PROVIDER})
 SUMMARY: Final = "notify"
 TAKEN_BACK: Final = "dismiss"  # what takes a recommendation back; no rule asks for it
 
 
-def kind_of(action: Action) -> str:
+def action_name(action: Action) -> str:
     """The action's name here."""
     return str(SYNONYMS.get(action["type"], action["type"]))
 
@@ -48,7 +47,7 @@ def read_actions(given: Any) -> list[Action]:
     if not isinstance(given, list) or not 1 <= len(given) <= MOST_ACTIONS:
         raise _wrong(f"give a list of 1 to {MOST_ACTIONS}.")
     found = [_read(action) for action in given]
-    kinds = [(kind_of(action), action.get("key")) for action in found]
+    kinds = [(action_name(action), action.get("key")) for action in found]
     if len(set(kinds)) < len(kinds) or {("stop", None), ("start", None)} <= set(kinds):
         raise _wrong("no two may be of one kind, or undo each other.")
     return found
@@ -56,22 +55,22 @@ def read_actions(given: Any) -> list[Action]:
 
 def effect_q(action: Action) -> Q:
     """Resources on which it would do something, as far as the ledger knows."""
-    match kind_of(action):
+    match action_name(action):
         case "tag" if action["value"] is None:
             return Q(JsonExists("tags", action["key"]))
         case "tag":
             return ~Q(JsonIs("tags", action["key"], action["value"]))
         case "stop":
-            return ~Q(("state__in", (*STOPPED, *GONE)))
+            return ~Q(("state__in", sorted(STOPPED | GONE)))
         case "start":
-            return Q(("state__in", STOPPED))
+            return Q(("state__in", sorted(STOPPED)))
         case _:
             return Q()
 
 
 def expectation(action: Action, tag: Any) -> dict[str, Any]:
     """What must still be so of a resource when it is acted on, given the value of the tag in question."""
-    match kind_of(action):
+    match action_name(action):
         case "tag":
             return {"tag": tag}
         case "stop":

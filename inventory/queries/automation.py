@@ -7,12 +7,13 @@ from typing import Any, Final, NamedTuple
 from django.db.models import Q, QuerySet
 
 from accounts.errors import ValidationFailed
-from accounts.grammar import And, Compare, Filter, GrammarError, In, Value, leaves, parse_path
+from accounts.grammar import And, Compare, Filter, GrammarError, In, Leaf, Value, leaves, parse_path
 from accounts.models import Tenant
-from inventory.actions import AT_PROVIDER, CHANGING, SUMMARY, Action, effect_q, kind_of, read_actions
+from inventory.actions import AT_PROVIDER, CHANGING, SUMMARY, Action, action_name, effect_q, read_actions
 from inventory.adapters import ProviderError, adapter_for
-from inventory.filters import RESOURCES, Kind, filter_q, property_of, read_filter
+from inventory.filters import Kind, Properties, filter_q, property_of, read_filter
 from inventory.models import AutomationRule, Recommendation, Resource
+from inventory.queries.owners import resource_properties
 from inventory.triggers import read_trigger
 
 SHOWN: Final = 100
@@ -36,11 +37,11 @@ class Definition(NamedTuple):
 
     @property
     def on_resources(self) -> list[Action]:
-        return [action for action in self.actions if kind_of(action) != SUMMARY]
+        return [action for action in self.actions if action_name(action) != SUMMARY]
 
     @property
     def is_changing(self) -> bool:
-        return any(kind_of(action) in CHANGING for action in self.actions)
+        return any(action_name(action) in CHANGING for action in self.actions)
 
     def allowed(self, fleet: int) -> int:
         """The most resources that one run may change."""
@@ -73,7 +74,7 @@ def rule_preview(rule: AutomationRule) -> Preview:
 def rule_problem(rule: AutomationRule) -> str:
     """Why the rule can do nothing as it stands, whatever there is; empty when it can."""
     try:
-        conditions(Definition.of(rule))
+        conditions(Definition.of(rule), resource_properties(rule.tenant))
     except ValidationFailed as error:
         return error.message
     return ""
@@ -84,14 +85,15 @@ def rule_targets(tenant: Tenant, definition: Definition) -> QuerySet[Resource]:
     met = rule_meets(tenant, definition)
     effects = Q()
     for action in definition.actions:
-        if kind_of(action) != SUMMARY:
+        if action_name(action) != SUMMARY:
             effects |= effect_q(action)
     return met.filter(effects).select_related("cloud_account", "tenant").order_by("pk")
 
 
 def rule_meets(tenant: Tenant, definition: Definition) -> QuerySet[Resource]:
     """The resources that its conditions hold for. Errors: ValidationFailed."""
-    met = filter_q(conditions(definition), RESOURCES)
+    properties = resource_properties(tenant)
+    met = filter_q(conditions(definition, properties), properties)
     if definition.trigger["type"] == "recommendation":
         rule = definition.trigger["rule"]
         waiting = Recommendation.objects.for_tenant(tenant).filter(rule=rule, status=OPEN)
@@ -104,25 +106,25 @@ def fleet_of(tenant: Tenant) -> int:
     return int(Resource.objects.for_tenant(tenant).count())
 
 
-def conditions(definition: Definition) -> Filter:
+def conditions(definition: Definition, properties: Properties) -> Filter:
     """The filter and the older service's criteria together.
 
     Errors: ValidationFailed when there are none, or anything of the rule cannot be understood.
     """
     read_trigger(definition.trigger)
     read_actions(definition.actions)
-    criteria = read_criteria(definition.match_criteria)
+    criteria = read_criteria(definition.match_criteria, properties)
     by_recommendation = definition.trigger["type"] == "recommendation"
     if not (definition.filter.strip() or criteria.parts or by_recommendation):
         raise ValidationFailed.field("filter", "the rule has no conditions, and would meet every resource.")
-    return And((read_filter(definition.filter, RESOURCES), criteria))
+    return And((read_filter(definition.filter, properties), criteria))
 
 
-def read_criteria(criteria: Mapping[str, Any]) -> And:
+def read_criteria(criteria: Mapping[str, Any], properties: Properties) -> And:
     """`{"tag:env": "dev", "state": ["running", "idle"]}` as a filter; ValidationFailed when it is none."""
     try:
         found = And(tuple(_criterion(name, value) for name, value in criteria.items()))
-        filter_q(found, RESOURCES)
+        filter_q(found, properties)
     except GrammarError as error:
         raise ValidationFailed.field("match_criteria", str(error)) from error
     return found
@@ -130,7 +132,7 @@ def read_criteria(criteria: Mapping[str, Any]) -> And:
 
 def obstacle(definition: Definition, matched: int, fleet: int, resources: list[Resource]) -> str:
     """Why a plan for these would be refused; empty when it would not."""
-    kinds = {kind_of(action) for action in definition.actions}
+    kinds = {action_name(action) for action in definition.actions}
     allowed = definition.allowed(fleet)
     if definition.is_changing and matched > allowed:
         return (
@@ -146,18 +148,22 @@ def obstacle(definition: Definition, matched: int, fleet: int, resources: list[R
     return ""
 
 
-def reason(resource: Resource, met: Filter) -> str:
+def reason(resource: Resource, met: Filter, properties: Properties) -> str:
     """What of a resource the conditions ask for, such as `state is running; tag:env is dev`."""
-    told = {}
-    for leaf in leaves(met):
-        asked, key = property_of(leaf.path, RESOURCES)
-        value: Any = resource
-        for step in asked.column.split("__"):
-            value = getattr(value, step, None)
-        if asked.kind is Kind.TAG:
-            value = (value or {}).get(key)
-        told[":".join(leaf.path.names)] = "absent" if value in (None, "") else value
-    return "; ".join(f"{name} is {value}" for name, value in told.items())
+    return "; ".join(dict.fromkeys(_told(resource, leaf, properties) for leaf in leaves(met)))
+
+
+def _told(resource: Resource, leaf: Leaf, properties: Properties) -> str:
+    name = ":".join(leaf.path.names)
+    asked, key = property_of(leaf.path, properties)
+    if not asked.column:  # a product's or a folder's, which a query of its own finds
+        return f"{name} is as asked for"
+    value: Any = resource
+    for step in asked.column.split("__"):
+        value = getattr(value, step, None)
+    if asked.kind is Kind.TAG:
+        value = (value or {}).get(key)
+    return f"{name} is {'absent' if value in (None, '') else value}"
 
 
 def _criterion(name: str, value: Any) -> Compare | In:

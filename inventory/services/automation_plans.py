@@ -10,9 +10,10 @@ from accounts.models import MailKind, Membership
 from accounts.principals import Principal
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
-from inventory.actions import SUMMARY, Action, effect_q, expectation, kind_of
+from inventory.actions import SUMMARY, Action, action_name, effect_q, expectation
 from inventory.models import AutomationRule, AutomationRun, AutomationTarget, Resource
 from inventory.queries.automation import Definition, conditions, fleet_of, obstacle, reason, rule_targets
+from inventory.queries.owners import resource_properties
 from inventory.services.automation_rules import AUTOMATION, rule_locked
 from inventory.services.automation_runs import run_end, run_freeze, run_of, told
 
@@ -117,13 +118,14 @@ def _targets(run: AutomationRun, definition: Definition) -> list[AutomationTarge
 def _of_each(
     run: AutomationRun, definition: Definition, resources: Sequence[Resource]
 ) -> Iterator[AutomationTarget]:
-    met = conditions(definition)
+    properties = resource_properties(run.tenant)
+    met = conditions(definition, properties)
     rows = Resource.objects.for_tenant(run.tenant).filter(pk__in=[resource.pk for resource in resources])
     for action in definition.on_resources:
         moved = set(rows.filter(effect_q(action)).values_list("pk", flat=True))
         for resource in resources:
             if resource.pk in moved:
-                yield _target(run, action, resource, reason(resource, met))
+                yield _target(run, action, resource, reason(resource, met, properties))
 
 
 def _target(run: AutomationRun, action: Action, resource: Resource, why: str) -> AutomationTarget:
@@ -139,7 +141,7 @@ def _of_all(
 ) -> Iterator[AutomationTarget]:
     listed = [f"{one.provider} {one.resource_id} {one.name}".strip() for one in resources[:LISTED]]
     for action in definition.actions:
-        if resources and kind_of(action) == SUMMARY:
+        if resources and action_name(action) == SUMMARY:
             why, expects = f"{len(resources)} resources match", {"resources": listed}
             yield AutomationTarget(tenant=run.tenant, run=run, action=action, why=why, expects=expects)
 

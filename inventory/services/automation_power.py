@@ -7,7 +7,7 @@ from typing import Final
 from django.db import transaction
 from django.utils import timezone
 
-from inventory.actions import kind_of
+from inventory.actions import action_name
 from inventory.adapters import Power, ProviderAdapter, ProviderAway, ProviderError, Sighting, adapter_for
 from inventory.models import AutomationRun, AutomationTarget, Resource
 from inventory.services.automation_targets import resource_change, target_end, target_intend, target_note
@@ -45,7 +45,7 @@ def _begin(run: AutomationRun, target: AutomationTarget, adapter: ProviderAdapte
 
 def _see(run: AutomationRun, target: AutomationTarget, adapter: ProviderAdapter, seen: Sighting) -> None:
     """What became of a call, whether or not its answer came."""
-    if seen.power == WANTED[kind_of(target.action)] and not seen.busy:
+    if seen.power == WANTED[action_name(target.action)] and not seen.busy:
         _done(run, target, seen)
     elif target.acted_at is not None and timezone.now() - target.acted_at > PATIENCE:
         target_end(run, target, State.FAILED, f"It is still {seen.said} after {PATIENCE}.")
@@ -62,7 +62,7 @@ def _ask(run: AutomationRun, target: AutomationTarget, adapter: ProviderAdapter)
         target_end(run, target, State.FAILED, f"{target.provider} gave no answer {target.attempts} times.")
         return
     target_intend(run, target)
-    call: Callable[[Resource], str] = adapter.stop if kind_of(target.action) == "stop" else adapter.start
+    call: Callable[[Resource], str] = adapter.stop if action_name(target.action) == "stop" else adapter.start
     assert target.resource is not None  # noqa: S101
     target_note(target, receipt=call(target.resource)[:255])
 
@@ -85,7 +85,7 @@ def _done(run: AutomationRun, target: AutomationTarget, seen: Sighting) -> None:
     resource = (
         Resource.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=target.resource_id)
     )
-    inverse = {"type": BACK[kind_of(target.action)]}
+    inverse = {"type": BACK[action_name(target.action)]}
     if resource.state != seen.power:
         resource_change(resource, state=str(seen.power))
     target_end(run, target, State.DONE, f"It is {seen.said}.", inverse=inverse)

@@ -15,8 +15,9 @@ from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from accounts.wire import encode
 from inventory.actions import read_actions
-from inventory.filters import RESOURCES, read_filter
+from inventory.filters import read_filter
 from inventory.models import AutomationRule, AutomationRun, Budget
+from inventory.queries.owners import resource_properties
 from inventory.triggers import read_trigger
 
 MOST: Final = 100  # of a tenant: all are looked at every minute
@@ -127,7 +128,7 @@ def _aim(rule: AutomationRule) -> None:
 
 
 def _save(rule: AutomationRule) -> None:
-    read_filter(rule.filter, RESOURCES)
+    read_filter(rule.filter, resource_properties(rule.tenant))
     _check_budget(rule)
     try:
         rule.full_clean(validate_unique=False, validate_constraints=False, exclude=["actions", "authors"])

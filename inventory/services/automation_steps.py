@@ -17,7 +17,7 @@ from django.db.models import Count
 from django.utils import timezone
 
 from accounts.errors import ValidationFailed
-from inventory.actions import AT_PROVIDER, SUMMARY, TAKEN_BACK, kind_of
+from inventory.actions import AT_PROVIDER, SUMMARY, TAKEN_BACK, action_name
 from inventory.models import AutomationRule, AutomationRun, AutomationTarget
 from inventory.queries.automation import Definition, rule_meets
 from inventory.services.automation_power import power_step
@@ -89,7 +89,7 @@ def _pass(run: AutomationRun) -> float | None:
             if time.monotonic() > end:
                 return 0
             lease_renew(run)
-            if not (open_before and kind_of(target.action) == SUMMARY):
+            if not (open_before and action_name(target.action) == SUMMARY):
                 _advance(run, target, ended.get(target.resource_id))
             open_before |= target.state in AutomationTarget.OPEN
         ended[target.resource_id] = target.state
@@ -98,7 +98,7 @@ def _pass(run: AutomationRun) -> float | None:
 
 def _advance(run: AutomationRun, target: AutomationTarget, before: str | None) -> None:
     """One step of a target; `before` is how the action before it on the same resource stands."""
-    kind = kind_of(target.action)
+    kind = action_name(target.action)
     if target.state == Target.PLANNED and kind != SUMMARY:
         if before in AutomationTarget.OPEN:
             return

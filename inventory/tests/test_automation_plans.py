@@ -8,7 +8,7 @@ from django.utils import timezone
 from accounts.errors import Conflict, PermissionRefused, ValidationFailed
 from accounts.models import ActivityEntry, AuditEntry, Delivery, Membership, Tenant, User
 from accounts.principals import SYSTEM
-from inventory.models import AutomationRule, AutomationRun, Resource
+from inventory.models import AutomationRule, AutomationRun, Folder, Product, Resource
 from inventory.queries.automation import Definition, rule_preview, rule_targets
 from inventory.services.automation_plans import rule_plan
 from inventory.services.automation_rules import rule_update
@@ -38,6 +38,15 @@ def test_a_plan_lists_what_would_happen_and_why(acme: Tenant, rival: Tenant, aws
     assert targets == [(f"stop i-{n}", "planned", why, {"state": "running"}) for n in (1, 2)]
     assert (run.state, run.matched, run.fleet, run.message, len(run.hash)) == ("waiting", 2, 13, "", 64)
     assert aws.calls == []
+
+
+def test_a_rule_may_be_about_a_product(acme: Tenant, aws: FakeProvider) -> None:
+    fleet(acme)
+    folder = Folder.objects.create(tenant=acme, name="Shop")
+    Product.objects.create(tenant=acme, folder=folder, name="Web", resource_filter="resource_id = i-2")
+    run = rule_plan(by=SYSTEM, rule=rule(acme, filter='product = "Shop/Web" and state = running'))
+    targets = [(target.native_id, target.why) for target in run.targets.all()]
+    assert (run.state, targets) == ("waiting", [("i-2", "product is as asked for; state is running")])
 
 
 def test_a_plan_changes_nothing_until_it_is_approved(acme: Tenant, aws: FakeProvider) -> None:
