@@ -51,11 +51,12 @@ class Client:
 
     async def next(self) -> Message:
         """The next message that is no ping, or the close."""
-        while True:
-            raw = await self.next_raw()
-            message: Message = json.loads(raw["text"]) if "text" in raw else raw
-            if message["type"] != "ping":
-                return message
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                raw = await self.next_raw()
+                message: Message = json.loads(raw["text"]) if "text" in raw else raw
+                if message["type"] != "ping":
+                    return message
 
     async def ping(self) -> None:
         """Until one comes."""
