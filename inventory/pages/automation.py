@@ -1,9 +1,9 @@
 """Rules of automation: the list with the plans that wait, one with what it would match now, and its form."""
 
+from functools import partial
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_safe
@@ -14,7 +14,7 @@ from accounts.pages.editing import edited
 from accounts.pages.gate import show, tenant_page
 from accounts.pages.paging import newest
 from accounts.principals import Principal
-from inventory.actions import Action, kind_of
+from inventory.actions import Action, action_name
 from inventory.models import AutomationRule, AutomationRun
 from inventory.pages.automation_form import TRIGGERS, RuleForm
 from inventory.queries.automation import rule_preview, rule_problem
@@ -85,12 +85,7 @@ def new_rule(request: HttpRequest, principal: Principal) -> HttpResponse:
 @tenant_page(Scope.ADMIN)
 def edit_rule(request: HttpRequest, principal: Principal, pk: UUID) -> HttpResponse:
     """The form of one rule, or by the button `do` its end."""
-    rule = _rule(principal, pk)
-    if request.method == "POST" and request.POST.get("do") == "delete":
-        rule_delete(by=principal, rule=rule)
-        messages.success(request, f"The rule {rule.name} is deleted.")
-        return redirect("console:automation")
-    return _edited(request, principal, rule)
+    return _edited(request, principal, _rule(principal, pk))
 
 
 def _edited(request: HttpRequest, principal: Principal, rule: AutomationRule | None) -> HttpResponse:
@@ -111,8 +106,10 @@ def _edited(request: HttpRequest, principal: Principal, rule: AutomationRule | N
         request,
         principal,
         "inventory/automation_edit.html",
+        found=rule,
         form=form,
         save=lambda: _save(principal, rule, form.fields_of_rule()),
+        delete=partial(_deleted, principal),
         there="console:automation",
         rule=rule,
     )
@@ -124,6 +121,11 @@ def _save(principal: Principal, rule: AutomationRule | None, fields: dict[str, A
     else:
         rule_update(by=principal, rule=rule, changes=fields)
     return f"The rule {fields['name']} is saved."
+
+
+def _deleted(principal: Principal, rule: AutomationRule) -> str:
+    rule_delete(by=principal, rule=rule)
+    return f"The rule {rule.name} is deleted."
 
 
 def _rule(principal: Principal, pk: UUID) -> AutomationRule:
@@ -143,7 +145,7 @@ def _row(rule: AutomationRule) -> Row:
 
 def action_told(action: Action) -> str:
     """`{"type": "tag", "key": "review", "value": "yes"}` → set review to yes; a bare word stays as it is."""
-    match kind_of(action):
+    match action_name(action):
         case "tag" if "key" in action:
             value = action["value"]
             return f"take {action['key']} away" if value is None else f"set {action['key']} to {value}"

@@ -6,7 +6,7 @@ from django import forms
 
 from accounts.models import Tenant, Webhook
 from accounts.pages.editing import addresses
-from inventory.actions import SUMMARY, Action, kind_of
+from inventory.actions import SUMMARY, Action, action_name
 from inventory.models import AutomationRule, Budget, Recommendation
 from inventory.rules import RULES
 
@@ -131,7 +131,7 @@ def _initial(rule: AutomationRule) -> dict[str, Any]:
     told = {name: getattr(rule, name) for name in PLAIN}
     trigger = {**rule.trigger, "trigger": rule.trigger["type"]}
     for action in reversed(rule.actions):
-        match kind_of(action):
+        match action_name(action):
             case "tag":
                 told |= {"tag_key": action.get("key"), "tag_value": action.get("value")}
             case "stop" | "start" as power:
@@ -145,4 +145,4 @@ def _initial(rule: AutomationRule) -> dict[str, Any]:
 
 def _kept(rule: AutomationRule) -> list[Action]:
     """Tags after the first: the form has room for one, and leaves the others as they are."""
-    return [action for action in rule.actions if kind_of(action) == "tag"][1:]
+    return [action for action in rule.actions if action_name(action) == "tag"][1:]
