@@ -81,9 +81,9 @@ def open_connections() -> float:
 
 
 def beat_age() -> float:
-    """Nobody knows before the first heartbeat."""
+    """For ever while there was none, so that a beat that never began is missed too."""
     seen = cache.get(BEAT_KEY)
-    return math.nan if seen is None else max(0.0, time.time() - seen)
+    return math.inf if seen is None else max(0.0, time.time() - seen)
 
 
 def disk_free() -> float:

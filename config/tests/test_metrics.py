@@ -156,7 +156,7 @@ def test_tasks_are_counted_by_how_they_end(
 ) -> None:
     task = "config.beat"
     tasks.beat.apply()
-    monkeypatch.setattr(tasks, "cache", None)
+    monkeypatch.setattr(tasks, "hint_set", None)
     tasks.beat.apply()
     assert grown("background_tasks_total", task=task, outcome="succeeded") == 1
     assert grown("background_tasks_total", task=task, outcome="failed") == 1
@@ -175,7 +175,7 @@ def test_a_worker_shows_its_counters_where_it_is_told(
 
 def test_the_neighbours_and_beat_are_told_of(settings: Any) -> None:
     database, cache_server = (frozenset({("component", name)}) for name in ("database", "redis"))
-    assert math.isnan(scrape()["beat_heartbeat_age_seconds", frozenset()])
+    assert scrape()["beat_heartbeat_age_seconds", frozenset()] == math.inf
     tasks.beat.apply()
     found = scrape()
     assert found["component_up", database] == 1
