@@ -14,8 +14,11 @@ from inventory.generator import HEADER, Bills
 from inventory.models import Import, SavedView
 from inventory.planted import COLUMNS, PlantedFleet
 from inventory.queries.spans import months_after
+from inventory.services.automation_rules import rule_create
 from inventory.services.budgets import budget_create
+from inventory.services.folders import folder_create
 from inventory.services.imports import import_check, import_confirm, import_receive
+from inventory.services.products import product_create
 from inventory.services.recommending import recommendations_compute
 from inventory.services.views import saved_view_create
 
@@ -52,7 +55,20 @@ def demo_costs_load(*, tenant: Tenant) -> int:
         thresholds=[{"percent": 80, "of": "actual"}, {"percent": 100, "of": "forecast"}],
     )  # fmt: skip
     recommendations_compute(by=SYSTEM, tenant=tenant)
+    _shared(tenant)
     return rows
+
+
+def _shared(tenant: Tenant) -> None:
+    """A folder with a product, and a rule that nobody has planned yet."""
+    by = SYSTEM.enter(tenant.slug)
+    shops = folder_create(by=by, tenant=tenant, name="Shops")
+    web = folder_create(by=by, tenant=tenant, name="Web", parent_id=shops.pk)
+    product_create(by=by, tenant=tenant, folder_id=web.pk, name="Cart", resource_filter="tag:env = prod")
+    rule_create(
+        by=by, tenant=tenant, name="Ask whose it is", filter="not exists tag:team", max_percent=100,
+        actions=[{"type": "tag", "key": "review", "value": "owner"}],
+    )  # fmt: skip
 
 
 def _until(bills: Bills, today: date) -> list[Any]:

@@ -24,6 +24,7 @@ PAGES: Final = [
     "/resources",
     "/recommendations",
     "/automation",
+    "/folders",
     "/imports",
     "/gcore",
     "/gcore/reports",
@@ -43,6 +44,9 @@ ONES: Final = {
     "gcore-report": ("/gcore/reports", "/console/gcore/reports/"),
     "resource": ("/resources", "/console/resources/"),
     "recommendation": ("/recommendations", "/console/recommendations/"),
+    "automation-rule": ("/automation", "/console/automation/"),
+    "folder": ("/folders", "/console/folders/"),
+    "product": ("/folders", "/console/products/"),
     "import": ("/imports", "/console/imports/"),
     "budget": ("/budgets", "/console/budgets/"),
 }
