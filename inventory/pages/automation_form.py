@@ -57,22 +57,22 @@ class RuleForm(forms.Form):
     )  # fmt: skip
     tag_key = forms.CharField(label="Set the tag", max_length=255, required=False)
     tag_value = forms.CharField(
-        label="to", max_length=255, required=False, help_text="Empty: the tag is taken away."
+        label="Its value", max_length=255, required=False, help_text="Empty: the tag is taken away."
     )
     description = forms.CharField(label="Recommend", max_length=255, required=False)
     priority = forms.ChoiceField(
-        label="as", required=False, choices=Recommendation.Priority.choices, initial="medium"
+        label="Its priority", required=False, choices=Recommendation.Priority.choices, initial="medium"
     )
     emails = forms.CharField(
         label="Tell by mail", max_length=5000, required=False, help_text="Addresses, parted by commas."
     )
     webhook = forms.ChoiceField(label="Tell a webhook", required=False)
     max_targets = forms.IntegerField(
-        label="At most", min_value=1, max_value=10_000, initial=10,
-        help_text="Resources to change; more match, and nothing is done.",
+        label="At most, resources", min_value=1, max_value=10_000, initial=10,
+        help_text="If more are to be changed, nothing is done.",
     )  # fmt: skip
     max_percent = forms.IntegerField(
-        label="and at most, in %", min_value=1, max_value=100, initial=20,
+        label="At most, in %", min_value=1, max_value=100, initial=20,
         help_text="Of all resources; one is always allowed.",
     )  # fmt: skip
     requires_approval = forms.BooleanField(

@@ -61,6 +61,10 @@ def test_the_tree_has_what_each_may_see_and_do(
     assert told(guest.get(URL).context["tree"]) == [("Web", "view", ["Cart"], [])]
     assert "Shops" not in shown(guest.get(URL))
     assert "New folder" not in shown(guest.get(URL))
+    assert ("/console/usage" in shown(guest.get(URL)), "/console/usage" in shown(person.get(URL))) == (
+        False,
+        True,
+    )
     assert browser(stranger).get(URL).context["tree"] == []
 
 

@@ -12,8 +12,8 @@ def write_rule(page: Any) -> None:
     page.get_by_label("Name").fill("Review what is stopped")
     page.get_by_label("Resources", exact=True).fill("state = stopped")
     page.get_by_label("Set the tag").fill("review")
-    page.get_by_label("to", exact=True).fill("yes")
-    page.get_by_label("and at most, in %").fill("100")
+    page.get_by_label("Its value").fill("yes")
+    page.get_by_label("At most, in %").fill("100")
     page.get_by_role("button", name="See what it would match").click()
     page.get_by_role("heading", name="What it would match now").wait_for()
     assert page.locator("table tbody tr").count() > 0
