@@ -109,6 +109,7 @@ class Paper:
         self._enter(code)
         self.resume, self.owner, self.asked_to_stop = (code, run), run, None
         self._write("", run, None)
+        self.beat = None
         return True
 
     def sweep(self) -> None:
