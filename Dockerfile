@@ -8,7 +8,7 @@ RUN /venv/bin/pip install --no-cache-dir --require-hashes -r requirements.txt
 FROM python:3.12-slim
 ENV PATH=/venv/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 VAR_DIR=/var/lib/skyledger
 RUN useradd --system --uid 10001 --home-dir /app skyledger \
-    && install -d -o skyledger /var/lib/skyledger
+    && install -d -o skyledger /var/lib/skyledger /var/lib/skyledger/files
 COPY --from=build /venv /venv
 WORKDIR /app
 COPY . .
