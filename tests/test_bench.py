@@ -38,7 +38,7 @@ def test_every_question_has_an_answer(acme: Tenant) -> None:
 def test_a_report_is_stored_and_given_out(
     acme: Tenant, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], settings: Any
 ) -> None:
-    monkeypatch.setattr("gcore.api.reports.STREAMED", 0)
+    monkeypatch.setattr("gcore.report_files.STREAMED", 0)
     key = make_key(acme, "read")[1]
     settings.REPORT_POLL_INTERVAL = 0.01
     with Simulator() as simulator:

@@ -58,10 +58,12 @@ class Client:
                 if message["type"] != "ping":
                     return message
 
-    async def ping(self) -> None:
-        """Until one comes."""
-        while '"ping"' not in (await self.next_raw()).get("text", ""):
-            pass
+    async def ping(self) -> list[str]:
+        """Until one comes; what came before it."""
+        before: list[str] = []
+        while '"ping"' not in (text := (await self.next_raw()).get("text", "")):
+            before.append(text)
+        return before
 
     @property
     def untold(self) -> int:
