@@ -39,7 +39,6 @@ from builds.services.reports import Failing, build_fail, build_heartbeat, build_
 from builds.timing import HEARTBEAT_EVERY
 
 REPORTS = frozenset({"create", "report_state", "failure", "heartbeat"})
-READS = frozenset({"list", "retrieve"})
 
 
 class BuildFilter(django_filters.FilterSet):
@@ -83,7 +82,10 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
 
     def get_queryset(self) -> QuerySet[Build]:
         rows = super().get_queryset()
-        return builds_listed(rows) if self.action in READS else rows
+        return builds_listed(rows) if self.action == "retrieve" else rows
+
+    def shown(self, rows: QuerySet[Build]) -> QuerySet[Build]:
+        return builds_listed(rows)
 
     def own_build(self) -> Build:
         """The build of the path; its verbs lock and read it themselves. Errors: 404."""

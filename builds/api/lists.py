@@ -7,13 +7,25 @@ import django_filters
 from django.core.exceptions import ValidationError
 from django_filters.fields import IsoDateTimeField
 from rest_framework.pagination import LimitOffsetPagination
+from rest_framework.request import Request
 from rest_framework.response import Response
 
 
 class SkipPagination(LimitOffsetPagination):
+    """Rows are counted bare; a view that shows more than their columns adds that in `shown`."""
+
     default_limit = 100
     max_limit = 500
     offset_query_param = "skip"
+
+    def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any] | None:
+        self._bare = queryset
+        shown = getattr(view, "shown", None)
+        return super().paginate_queryset(shown(queryset) if shown else queryset, request, view)
+
+    def get_count(self, queryset: Any) -> int:
+        """Django would join what only adds columns, which took four times as long."""
+        return int(self._bare.count())
 
     def get_paginated_response(self, data: Any) -> Response:
         return Response({"items": data, "total": self.count, "skip": self.offset, "limit": self.limit})
