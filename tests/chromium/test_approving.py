@@ -19,17 +19,19 @@ def write_rule(page: Any) -> None:
     assert page.locator("table tbody tr").count() > 0
     page.get_by_role("button", name="Save the rule").click()
     page.get_by_role("link", name="Review what is stopped").click()
+    page.get_by_role("button", name="Plan it now").wait_for()
+    page.evaluate("window.stayed = true")
     page.get_by_role("button", name="Plan it now").click()
     page.wait_for_url("**/console/automation/runs/*")
 
 
 def test_a_plan_is_approved_by_a_second_person_and_the_first_sees_it_done(opened: Any) -> None:
+    """The page of the plan took the place of the rule's, which was not live, and is live all the same."""
     first = opened()
     write_rule(first)
     assert "Who wrote the rule or asked for the plan does not approve it." in first.inner_text("main")
     assert first.get_by_role("button", name="Approve it").count() == 0
     first.get_by_text("Live", exact=True).wait_for()
-    first.evaluate("window.stayed = true")
 
     second = opened(storage_state=None)
     sign_in(second, **STAFF)
