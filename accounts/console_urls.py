@@ -7,6 +7,7 @@ from accounts.pages import (
     invitation,
     keys,
     members,
+    passwords,
     profile,
     second_factor,
     sign_in,
@@ -18,6 +19,8 @@ from accounts.pages import (
 urlpatterns = [
     path("/sign-in", sign_in.sign_in, name="sign-in"),
     path("/second-factor", second_factor.second_factor, name="second-factor"),
+    path("/forgotten-password", passwords.forgotten_password, name="forgotten-password"),
+    path("/new-password/<str:code>", passwords.new_password, name="new-password"),
     path("/sign-out", sign_in.sign_out, name="sign-out"),
     path("/tenants", tenants.tenants, name="tenants"),
     path("/activity", activity.activity, name="activity"),

@@ -36,12 +36,12 @@ _PATTERNS: Final = re.compile(
     r"|eyJ[\w\-]+\.[\w\-]+\.[\w\-]*"
     r"|(?P<bearer>[Bb]earer +)[^\s\"'\\,]+"
     r"|(?P<url>://[^/\s:@\"]*:)[^/\s@\"]+(?=@)"
-    r"|(?P<link>/(?:invitation|unsubscribe)/)[\w:\-]+"
+    r"|(?P<link>/(?:invitation|unsubscribe|new-password)/)[\w:.\-]+"
     r"|(?P<param>[?&;](?:token|password|api_key|key|secret|access_token|refresh_token)=)[^&\s\"'\\]+"
 )
 
 
-_TRACES: Final = ("sky_", "eyJ", "earer ", "://", "=", "/invitation/", "/unsubscribe/")
+_TRACES: Final = ("sky_", "eyJ", "earer ", "://", "=", "/invitation/", "/unsubscribe/", "/new-password/")
 
 
 def _hide(match: re.Match[str]) -> str:

@@ -10,24 +10,18 @@ from django.views.decorators.http import require_http_methods
 from accounts.addresses import client_address
 from accounts.errors import AppError, ValidationFailed
 from accounts.pages.gate import error_page
+from accounts.pages.passwords import PasswordForm
 from accounts.services.invitations import invitation_accept, invitation_read, needs_password
 from accounts.throttles import throttle_sign_in
 
 
-class NewAccountForm(forms.Form):
+class NewAccountForm(PasswordForm):
+    field_order = ("first_name", "last_name", "password")
     first_name = forms.CharField(
         max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "given-name"})
     )
     last_name = forms.CharField(
         max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "family-name"})
-    )
-    password = forms.CharField(
-        label="Choose a password",
-        min_length=8,
-        max_length=1024,
-        strip=False,
-        help_text="At least 8 characters, and not a common one.",
-        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
     )
 
 

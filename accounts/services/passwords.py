@@ -44,26 +44,37 @@ def password_reset_context(payload: dict[str, Any]) -> dict[str, Any]:
     user = User.objects.filter(pk=payload["user_id"], is_active=True).first()
     if user is None:
         raise NotFound("The account is not active any more.")
+    code = f"{user.pk.hex}.{default_token_generator.make_token(user)}"
     return {
         "email": user.email,
-        "code": f"{user.pk.hex}.{default_token_generator.make_token(user)}",
+        "code": code,
+        "url": f"{settings.PUBLIC_URL}/console/new-password/{code}",
         "hours": settings.PASSWORD_RESET_TIMEOUT // 3600,
     }
+
+
+def password_reset_read(*, code: str) -> User:
+    """Whose code it is, as long as it is good. Errors: InvalidToken."""
+    return _checked(User.objects.filter(pk=_user_id(code)).first(), code)
 
 
 @transaction.atomic
 def password_reset_confirm(*, code: str, password: str) -> None:
     """Set a new password by a mailed code, which then is used up; the address is proven by it, too."""
-    user_id, _, token = code.partition(".")
-    user = user_lock(_uuid(user_id))
-    if user is None or not user.is_active or not default_token_generator.check_token(user, token):
-        raise InvalidToken("The code is not valid, has expired or was used before.")
+    user = _checked(user_lock(_user_id(code)), code)
     password_set(by=user_principal(user), user=user, password=password)
     User.objects.filter(pk=user.pk).update(email_verified=True)
 
 
-def _uuid(text: str) -> UUID | None:
+def _checked(user: User | None, code: str) -> User:
+    token = code.partition(".")[2]
+    if user is None or not user.is_active or not default_token_generator.check_token(user, token):
+        raise InvalidToken("The code is not valid, has expired or was used before.")
+    return user
+
+
+def _user_id(code: str) -> UUID | None:
     try:
-        return UUID(text)
+        return UUID(code.partition(".")[0])
     except ValueError:
         return None

@@ -81,12 +81,13 @@ MAILS: Final[dict[str, tuple[Payload, str, str]]] = {
         "What Gcore counts and what was metered for acme agree from 2026-03-01 until before 2026-04-01.",
     ),
     "password_reset.requested": (
-        {"email": "ada@example.com", "code": "abc.def", "hours": 72},
+        {"email": "ada@example.com", "code": "abc.def", "url": "https://s.example/n/abc.def", "hours": 72},
         "Set a new Skyledger password",
         "Somebody, hopefully you, asked to set a new password for your Skyledger account ada@example.com.\n\n"
-        "Your code is:\n\n    abc.def\n\n"
-        "Send it with your new password to POST /api/v1/auth/password-reset/confirm. It works once and for\n"
-        "72 hours. If it was not you, ignore this mail: nothing has changed.",
+        "To set one, open:\n\n    https://s.example/n/abc.def\n\n"
+        "The link works once and for 72 hours. Programs send its code with the new password to\n"
+        "POST /api/v1/auth/password-reset/confirm:\n\n    abc.def\n\n"
+        "If it was not you, ignore this mail: nothing has changed.",
     ),
     "digest.weekly": (
         {

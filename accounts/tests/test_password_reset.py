@@ -43,7 +43,7 @@ def confirm(code: str, password: str = NEW) -> Any:
 
 
 def code_in(message: Any) -> str:
-    return re.search(r"^\s+(\S+\.\S+)$", message.body, re.M).group(1)  # type: ignore[union-attr]
+    return re.search(r"^\s+([0-9a-f]{32}\.\S+)$", message.body, re.M).group(1)  # type: ignore[union-attr]
 
 
 def test_the_answer_is_the_same_for_everybody(member: User, committed: Any) -> None:

@@ -39,6 +39,8 @@ OTHER = {
     "alert",
     "alert-new",
     "second-factor",
+    "forgotten-password",
+    "new-password",
     "event",
     "letter",
     "statement",

@@ -33,6 +33,7 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Callable[[], list[dict[str, Any
         ("postgresql://sky:hunter2@db:5432/sky", f"postgresql://sky:{HIDDEN}@db:5432/sky"),
         ("redis://:hunter2@cache/0", f"redis://:{HIDDEN}@cache/0"),
         ("GET /console/invitation/IjAxYTI:1xV6ab:r9t-_x 200", f"GET /console/invitation/{HIDDEN} 200"),
+        ("GET /console/new-password/01ab.d5x-9f 200", f"GET /console/new-password/{HIDDEN} 200"),
         ('{"path":"/console/unsubscribe/Wy:1:x"}', f'{{"path":"/console/unsubscribe/{HIDDEN}"}}'),
         ("a plain line, 1=1, https://example.com/x", "a plain line, 1=1, https://example.com/x"),
     ],
