@@ -88,7 +88,7 @@ class ControlViewSet(TenantViewSet[Build]):
         parameters=[OpenApiParameter("format", OpenApiTypes.STR, enum=FORMATS, description="Default json.")],
         responses={
             (200, "application/json"): ResumeContextResponse,
-            (200, "application/yaml"): OpenApiTypes.STR,
+            (200, "application/yaml"): ResumeContextResponse,
             (200, "text/plain"): OpenApiTypes.STR,
         },
         tags=["builds"],

@@ -76,6 +76,7 @@ class FolderViewSet(TenantViewSet[Folder]):
     serializer_class = FolderResponse
     lookup_value_converter = "uuid"
     required_scope = SHARED
+    pagination_class = None
     filter_backends = ()
 
     @extend_schema(operation_id="folders_list", responses=FolderResponse(many=True), tags=["folders"])

@@ -89,6 +89,7 @@ class DeadLetterViewSet(RetrieveModelMixin, TenantViewSet[DeadLetter]):
 
     queryset = DeadLetter.objects.select_related("tenant")
     serializer_class = DeadLetterDetailResponse
+    pagination_class = None
     lookup_value_converter = "int"
 
     @extend_schema(
