@@ -121,7 +121,7 @@ def tenant_fill() -> dict[str, str]:
     with transaction.atomic():
         record(tenant=tenant, type="test.done", by=SYSTEM, payload={"note": f"{MARK}-activity"})
     invitation = Invitation.objects.create(
-        tenant=tenant, email=f"{MARK}-invited@example.com", expires_at="2099-01-01T00:00:00Z"
+        tenant=tenant, email=f"{MARK}-invited@example.com", role="member", expires_at="2099-01-01T00:00:00Z"
     )
     report = ReportJob.objects.create(
         tenant=tenant,
