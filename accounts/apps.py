@@ -9,9 +9,11 @@ class AccountsConfig(AppConfig):
     def ready(self) -> None:
         from accounts import checks  # noqa: F401  (registers the system checks)
         from accounts.api import schema  # noqa: F401  (registers the ways of calling in the schema)
+        from accounts.postgres import register_loaders
         from accounts.services.cleaning import clean_up_enter
         from accounts.services.clearing import JOBS
         from accounts.sqlite import register_functions
 
         clean_up_enter(*JOBS)
+        register_loaders()
         connection_created.connect(register_functions, dispatch_uid="accounts.sqlite")
