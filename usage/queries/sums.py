@@ -152,8 +152,11 @@ def _read(asked: Asked, dirty: set[datetime]) -> list[tuple[Any, ...]]:
 
 
 def _statement(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:
-    stored, stored_params = _stored(asked, [piece for piece in pieces if piece.source is not Source.RAW])
-    raw, raw_params = _raw(asked, [piece for piece in pieces if piece.source is Source.RAW])
+    summed = [piece for piece in pieces if piece.source is not Source.RAW]
+    raw = [piece for piece in pieces if piece.source is Source.RAW]
+    # A source that no piece is of would only be planned; but a statement has one source at least.
+    sources = [_stored(asked, summed)] if summed or not raw else []
+    sources += [_raw(asked, raw)] if raw else []
     columns, numbers = ["currency", "cost", "events"], ["sum(events)", "sum(cost)"]
     for place in range(len(asked.metrics)):
         columns += [f"n{place}", f"total{place}", f"low{place}", f"high{place}"]
@@ -162,11 +165,12 @@ def _statement(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:
     sql = f"""
         SELECT {", ".join(keys + numbers)} FROM (
             SELECT width_bucket(moment, %s::timestamptz[]) AS bucket, part.*
-            FROM ({stored} UNION ALL {raw}) AS part({", ".join(["moment", *asked.group_by, *columns])})
+            FROM ({" UNION ALL ".join(sql for sql, _ in sources)})
+            AS part({", ".join(["moment", *asked.group_by, *columns])})
         ) AS parts
         GROUP BY {", ".join(keys)}
     """  # noqa: S608
-    return sql, [list(asked.edges), *stored_params, *raw_params]
+    return sql, [list(asked.edges), *(value for _, params in sources for value in params)]
 
 
 def _stored(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:
