@@ -13,10 +13,11 @@ from openpyxl import load_workbook
 from openpyxl.utils.exceptions import InvalidFileException
 
 from accounts.exact import canonical
-from inventory.files.table import MEBIBYTE, BadFile, Record, checked_header, fitted
+from inventory.files.table import MEBIBYTE, MOST_COLUMNS, BadFile, Record, checked_header, fitted
 
 STRINGS: Final = "xl/sharedStrings.xml"
 MOST_STRINGS: Final = 64 * MEBIBYTE  # these alone are kept in memory
+MOST_ROWS: Final = 1_048_576  # of a sheet; a row may say that any number of empty ones stand before it
 FORMULA: Final = "\x00formula"
 _BROKEN: Final = (KeyError, ValueError, TypeError, AttributeError, ParseError, InvalidFileException, OSError)
 
@@ -57,6 +58,8 @@ class XlsxTable:
     def _read(self) -> Iterator[tuple[int, list[str]]]:
         try:
             for number, row in self._rows:
+                if number > MOST_ROWS or len(row) > MOST_COLUMNS:
+                    raise BadFile(f"Row {number:,} is beyond {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns.")
                 yield number, [_text(cell) for cell in row]
         except _BROKEN as error:
             if isinstance(error, BadFile):

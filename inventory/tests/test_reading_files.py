@@ -3,13 +3,14 @@
 import gzip
 import io
 import json
+import re
 import tracemalloc
 import zipfile
 from typing import Any, Final
 
 import pytest
 
-from inventory.files import BadFile, Record, Rejects, table_open
+from inventory.files import BadFile, Record, Rejects, table_open, xlsx_table
 from inventory.tests.files import csv_bytes, gzipped, json_bytes, xlsx_bytes
 
 HEADER: Final = ["a", "b"]
@@ -83,6 +84,16 @@ def bomb(name: str) -> bytes:
     return out.getvalue()
 
 
+def sheet(rows: bytes) -> bytes:
+    """A workbook whose second row is replaced by others."""
+    plain, out = zipfile.ZipFile(io.BytesIO(xlsx_bytes([HEADER, ["row", ""]]))), io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name in plain.namelist():
+            content = re.sub(rb'<row r="2".*</row>', rows, plain.read(name), flags=re.DOTALL)
+            archive.writestr(name, content)
+    return out.getvalue()
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -103,12 +114,19 @@ def bomb(name: str) -> bytes:
         (b'a,b\n"1,x\n' + b"2,y\n" * 50_000, "quote is not closed"),
         (b'[{"a": 1}, {"a": "', "cut off"),
         (b'[{"a": "' + b"1" * 300_000, "longer than"),
+        (sheet(b'<row><c r="ZZZ2"><v>1</v></c></row>' * 2000), "or 2,000 columns"),
         (",".join(f"c{n}" for n in range(3000)).encode(), "more than 2000 columns"),
     ],
 )
 def test_a_file_that_cannot_be_read_says_why(content: bytes, message: str) -> None:
     with pytest.raises(BadFile, match=message):
         read(content)
+
+
+def test_a_row_that_claims_to_be_far_below_ends_the_reading(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(xlsx_table, "MOST_ROWS", 1000)
+    with pytest.raises(BadFile, match="Row 1,001 is beyond 1,000 rows"):
+        read(sheet(b'<row r="9000000000"><c><v>1</v></c></row>'))
 
 
 def test_an_archive_of_something_else_is_no_workbook() -> None:
