@@ -1,6 +1,5 @@
 """The explorer of costs: a span of days, a filter, and what the costs are made of."""
 
-from datetime import date
 from typing import Any, Final, NamedTuple
 
 from django import forms
@@ -25,6 +24,7 @@ from inventory.queries.dimensions import Dimension, dimension_names, narrowed, r
 from inventory.queries.owners import cost_properties
 from inventory.queries.series import cost_series
 from inventory.queries.spans import DAY, Span, spans_near, told_span
+from inventory.reading import YEARS
 
 PARTS: Final = 100  # rows of the table; the others are added up in one
 CHOICES: Final = 3  # of what to group by, and one more than are chosen
@@ -47,8 +47,8 @@ class SpanForm(CountForm):
         first, last = self.cleaned_data["first"], self.cleaned_data["last"]
         if last < first:
             raise ValidationFailed("The days end before they begin.")
-        if last > date.max - DAY:
-            raise ValidationFailed("There are no such days.")
+        if first.year < YEARS[0] or last.year > YEARS[-1]:
+            raise ValidationFailed(f"Give days of the years {YEARS[0]} to {YEARS[-1]}.")
         return Span(first, last + DAY)
 
 

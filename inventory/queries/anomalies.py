@@ -17,11 +17,13 @@ from inventory.queries.costs import lines_between
 from inventory.queries.dimensions import UNALLOCATED, read_dimensions
 from inventory.queries.spans import Span
 from inventory.queries.sums import ZERO
+from inventory.reading import YEARS
 
 WINDOW_DAYS: Final = 30
 HISTORY_DAYS: Final = 56
 ALIKE: Final = Decimal("1.5")
 DAY: Final = timedelta(days=1)
+OLDEST: Final = date(YEARS[0], 1, 1)
 Series = dict[date, Decimal]
 SeriesKey = tuple[str, str, str]  # currency, service, account; the last two are empty for the total
 
@@ -62,8 +64,8 @@ def cost_anomalies(
     through = completeness(tenant, Span(None, None)).through
     if through is None:
         return []
-    end = min(end or through + DAY, through + DAY)
-    start = start or end - WINDOW_DAYS * DAY
+    end = max(min(end or through + DAY, through + DAY), OLDEST)
+    start = max(start or end - WINDOW_DAYS * DAY, OLDEST)
     if start >= end:
         return []
     span = Span(start - (HISTORY_DAYS + WINDOW_DAYS) * DAY, end)

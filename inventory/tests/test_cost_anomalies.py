@@ -189,3 +189,11 @@ def test_a_window_is_asked_for(api: Any, acme: Tenant) -> None:
     assert [row[1] for row in found(api, **window) if row[0]] == ["2026-01-20"]
     assert found(api, start="2026-01-21", end="2026-01-31") == []  # it began before
     assert found(api, start="2027-01-01") == []
+    assert found(api, end="0001-01-01") == []
+    assert len(found(api, start="0001-01-01", end="9999-12-31")) == 4
+
+
+def test_no_anomaly_begins_on_the_first_day_of_all(api: Any, acme: Tenant) -> None:
+    load(acme, days())
+    said = {"currency": "USD", "service": "EC2", "account": "7", "day": "0001-01-01", "status": "expected"}
+    assert api.post(f"{URL}/feedback", said, format="json").status_code == 404

@@ -140,7 +140,8 @@ def test_it_begins_with_the_days_up_to_the_last_that_has_costs(person: Client, a
     ("asked", "told"),
     [
         ({"first": "2026-03-31", "last": "2026-03-01"}, "The days end before they begin."),
-        ({"last": "9999-12-31"}, "There are no such days."),
+        ({"last": "9999-12-30"}, "Give days of the years 1970 to 2199."),
+        ({"first": "0001-01-01"}, "Give days of the years 1970 to 2199."),
         ({"first": "yesterday"}, "Enter a valid date."),
         ({"cost": "guessed"}, "Select a valid choice."),
         ({"currency": "XXX"}, "Select a valid choice."),
