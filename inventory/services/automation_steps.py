@@ -99,6 +99,9 @@ def _pass(run: AutomationRun) -> float | None:
 def _advance(run: AutomationRun, target: AutomationTarget, before: str | None) -> None:
     """One step of a target; `before` is how the action before it on the same resource stands."""
     kind = action_name(target.action)
+    if target.state == Target.ACTING and target.resource is None:
+        target_end(run, target, Target.FAILED, "The resource is gone; it is not known what became of it.")
+        return
     if target.state == Target.PLANNED and kind != SUMMARY:
         if before in AutomationTarget.OPEN:
             return

@@ -67,6 +67,20 @@ def test_each_target_is_done_once_and_told(acme: Tenant, aws: FakeProvider, by: 
     assert AuditEntry.objects.filter(action="automation_target.acting").count() == 2
 
 
+def test_a_resource_that_goes_while_it_is_acted_on_ends_its_target(
+    acme: Tenant, aws: FakeProvider, by: Principal
+) -> None:
+    first, _ = fleet(acme)
+    aws.heeds = False
+    run = run_approve(by=by, run=rule_plan(by=SYSTEM, rule=rule(acme)))
+    assert run_step(run_id=run.pk)
+    assert [fate[1] for fate in fates(run)] == ["acting", "acting"]
+    first.delete()
+    aws.powers["i-2"] = Power.STOPPED
+    assert work(run).message == "1 done, 0 skipped, 1 failed"
+    assert fates(run)[0] == ("stop i-1", "failed", "The resource is gone; it is not known what became of it.")
+
+
 def test_undo_starts_what_was_stopped_unless_it_changed_since(
     acme: Tenant, aws: FakeProvider, by: Principal
 ) -> None:
