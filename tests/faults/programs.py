@@ -11,6 +11,7 @@ from typing import Any, Final
 import redis
 
 from tests.servers import Server
+from tests.servers.process import ENVIRONMENT
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 GRANIAN: Final = ("--interface", "wsgi", "--workers", "2", "--blocking-threads", "2", "--no-access-log")
@@ -37,8 +38,9 @@ class Program(Server):
     stop_signal = SIGTERM
 
     def __init__(self, environment: Mapping[str, str]) -> None:
-        assignments = [f"{name}={value}" for name, value in environment.items()]
-        super().__init__(prefix=("env", f"--chdir={ROOT}", "PYTHONUNBUFFERED=1", *assignments))
+        super().__init__()
+        self.cwd = ROOT
+        self.environment = {**ENVIRONMENT, "PYTHONUNBUFFERED": "1", **environment}
         self.var = Path(environment["VAR_DIR"])
 
     @property

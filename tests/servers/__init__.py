@@ -1,7 +1,8 @@
-"""Real PostgreSQL and Redis servers, private to a test run, a benchmark or a fault test (Linux)."""
+"""Real PostgreSQL, Redis and nginx, private to a test run, a benchmark, a fault test or a stack (Linux)."""
 
+from tests.servers.nginx import Nginx
 from tests.servers.postgres import Postgres
 from tests.servers.process import Server, ServerError
 from tests.servers.redis import Redis
 
-__all__ = ["Postgres", "Redis", "Server", "ServerError"]
+__all__ = ["Nginx", "Postgres", "Redis", "Server", "ServerError"]

@@ -33,11 +33,12 @@ class Postgres(Server):
         settings: Mapping[str, str] = MappingProxyType({}),
         directory: Path | None = None,
         port: int | None = None,
+        password: str = "",
     ) -> None:
         super().__init__(prefix=unprivileged(), directory=directory, port=port)
         self.data = self.directory / "data"
         self.settings = {**({} if durable else FAST), **settings}
-        self._password = secrets.token_hex(16)
+        self._password = password or secrets.token_hex(16)
         self._bin = self._find_bin()
 
     @property

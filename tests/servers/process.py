@@ -10,11 +10,11 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar, Final, Self
 
-START_SECONDS: Final = 60.0
+START_SECONDS: Final = 120.0
 STOP_SECONDS: Final = 20.0
 # Nothing of the caller's own PGPORT, PGDATA, locale or time zone may leak in.
 ENVIRONMENT: Final = {"PATH": os.environ.get("PATH", os.defpath), "LC_ALL": "C.UTF-8", "TZ": "UTC"}
@@ -40,16 +40,22 @@ class Server(ABC):
     """Start, stop, kill, freeze and restart one server; data and port stay the same until `close`.
 
     It ends with the thread that started it, even if that is killed. Use it as a context manager.
+    A `directory` that is given stays when the server is closed.
     """
 
-    name: ClassVar[str]
+    name: str
     stop_signal: ClassVar[signal.Signals]
+    orphan_signal: ClassVar[str] = "KILL"
+    environment: Mapping[str, str] = ENVIRONMENT
+    cwd: Path | None = None
 
     def __init__(
         self, *, prefix: Sequence[str] = (), directory: Path | None = None, port: int | None = None
     ) -> None:
         self.prefix = prefix
+        self._temporary = directory is None
         self.directory = directory or Path(tempfile.mkdtemp(prefix=f"sky-{self.name}-"))
+        self.directory.mkdir(parents=True, exist_ok=True)
         self.log = self.directory / "log"
         self.port = port or free_port()
         self._process: subprocess.Popen[bytes] | None = None
@@ -80,8 +86,9 @@ class Server(ABC):
     def _spawn(self, command: Sequence[str]) -> "subprocess.Popen[bytes]":
         with self.log.open("ab") as log:
             return subprocess.Popen(
-                [*self.prefix, "setpriv", "--pdeathsig", "KILL", *command],
-                env=ENVIRONMENT,
+                [*self.prefix, "setpriv", "--pdeathsig", self.orphan_signal, *command],
+                env=self.environment,
+                cwd=self.cwd,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -102,23 +109,38 @@ class Server(ABC):
 
     def start(self) -> Self:
         """Start and return once it answers, or raise ServerError with the end of its log."""
+        self.launch()
+        return self.wait_for_answer()
+
+    def launch(self) -> None:
         if self._process is not None:
             raise ServerError(f"{self.name} is running already.")
         self._process = self._spawn(self._command())
+
+    def wait_for_answer(self) -> Self:
+        """Errors: ServerError when it has ended, or does not answer for too long."""
         deadline = time.monotonic() + START_SECONDS
         while not self._answers():
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if not self.running or time.monotonic() > deadline:
                 self.kill()
                 raise ServerError(f"{self.name} did not start; {self.log} ends with:\n{self.log_tail()}")
             time.sleep(0.02)
         return self
 
+    def tell_to_stop(self) -> None:
+        if self._process is not None:
+            self.resume()
+            self._process.send_signal(self.stop_signal)
+
     def stop(self) -> None:
         """End it in order, as an operator would."""
+        self.tell_to_stop()
+        self.wait_for_end()
+
+    def wait_for_end(self) -> None:
+        """Until one that was told to stop has ended; it is killed when that takes too long."""
         if self._process is None:
             return
-        self.resume()
-        self._process.send_signal(self.stop_signal)
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -149,7 +171,7 @@ class Server(ABC):
         self._signal_family(signal.SIGCONT)
 
     def close(self, *, keep_log: Path | None = None) -> None:
-        """Kill it and remove its files; the log may be kept as `keep_log`."""
+        """Kill it and remove the files that are its own; the log may be kept as `keep_log`."""
         if os.getpid() != self._owner or not self.directory.exists():
             return  # a forked child that exits must not take its parent's server along
         atexit.unregister(self.close)
@@ -157,7 +179,8 @@ class Server(ABC):
         if keep_log is not None and self.log.exists():
             keep_log.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(self.log, keep_log)
-        shutil.rmtree(self.directory)
+        if self._temporary:
+            shutil.rmtree(self.directory)
 
     def log_tail(self, lines: int = 20) -> str:
         text = self.log.read_text(errors="replace") if self.log.exists() else ""

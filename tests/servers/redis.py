@@ -30,9 +30,10 @@ class Redis(Server):
         settings: Mapping[str, str] = MappingProxyType({}),
         directory: Path | None = None,
         port: int | None = None,
+        password: str = "",
     ) -> None:
         super().__init__(directory=directory, port=port)
-        self._password = secrets.token_hex(16)
+        self._password = password or secrets.token_hex(16)
         self._program = find_program()
         self._config = self.directory / "redis.conf"
         own = {
