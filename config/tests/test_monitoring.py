@@ -68,8 +68,9 @@ def test_what_is_scraped_is_in_the_picture_of_compose() -> None:
     services = yaml.safe_load((Path(settings.BASE_DIR) / "compose.yaml").read_text())["services"]
     targets = [t for job in SCRAPES for static in job["static_configs"] for t in static["targets"]]
     assert {target.partition(":")[0] for target in targets} <= services.keys()
-    writer = services["writer"]["command"]
-    assert f"writer:{writer[writer.index('--metrics-port') + 1]}" in targets
+    for name in ("writer1", "writer2", "worker"):
+        command = services[name]["command"]
+        assert f"{name}:{command[command.index('--metrics-port') + 1]}" in targets
 
 
 def test_no_two_panels_lie_on_each_other() -> None:
