@@ -5,7 +5,7 @@ BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-config
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format openapi lock bench faults backup restore audit newman browser shots clean
+.PHONY: help run stack rolling test lint format openapi lock bench faults backup restore audit newman browser shots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -14,6 +14,13 @@ run: export ENVIRONMENT ?= development
 run: export PORT ?= 8000
 run: .venv/run ## Run the whole platform on http://localhost:8000 (PORT=…), with demo data
 	@$(BIN)/python manage.py serve
+
+stack: export PORT ?= 8000
+stack: .venv/dev ## Run compose.yaml as processes on http://localhost:8000 (PORT=…): nginx, replicas, workers, servers
+	@$(BIN)/python -m deploy.local
+
+rolling: .venv/dev ## Have the running stack restart its web replicas in turn; no request is dropped
+	@$(BIN)/python -m deploy.local rolling
 
 test: .venv/dev ## Prove everything: linters, types, deployment checks, tests on real servers and on SQLite
 	@$(BIN)/python -m tests.steps

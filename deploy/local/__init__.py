@@ -1,0 +1,1 @@
+"""`make stack`: compose.yaml as processes of this machine, without Docker and without root."""
