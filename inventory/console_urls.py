@@ -11,10 +11,12 @@ from inventory.pages import (
     costs,
     folders,
     forecast,
+    giving,
     imports,
     products,
     recommendations,
     resources,
+    rules,
 )
 
 urlpatterns = [
@@ -27,6 +29,8 @@ urlpatterns = [
     path("/resources", resources.resources, name="resources"),
     path("/resources/<uuid:pk>", resources.resource, name="resource"),
     path("/recommendations", recommendations.recommendations, name="recommendations"),
+    path("/recommendations/rules", rules.rules, name="recommendations-rules"),
+    path("/recommendations/rules/<slug:rule>", rules.one_rule, name="recommendation-rule"),
     path("/recommendations/<uuid:pk>", recommendations.recommendation, name="recommendation"),
     path("/automation", automation.automation, name="automation"),
     path("/automation/new", automation.new_rule, name="automation-new"),
@@ -37,6 +41,7 @@ urlpatterns = [
     path("/folders/<uuid:pk>", folders.one_folder, name="folder"),
     path("/folders/<uuid:folder>/products/new", products.new_product, name="product-new"),
     path("/products/<uuid:pk>", products.one_product, name="product"),
+    path("/products/<uuid:pk>/by-hand", giving.by_hand, name="product-by-hand"),
     path("/views", asking.views, name="views"),
     path("/imports", imports.imports, name="imports"),
     path("/imports/<uuid:pk>", imports.one_import, name="import"),

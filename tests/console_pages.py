@@ -23,6 +23,7 @@ PAGES: Final = [
     "/budgets",
     "/resources",
     "/recommendations",
+    "/recommendations/rules",
     "/automation",
     "/folders",
     "/imports",
@@ -32,8 +33,8 @@ PAGES: Final = [
     "/builds",
     "/builds/all",
 ]
-# A page of one thing, reached from a list by the first link that begins so.
-ONES: Final = {
+# A page of one thing, reached from a list by the first link that begins so, and so on.
+ONES: Final[dict[str, tuple[str, ...]]] = {
     "event": ("/events", "/console/events/"),
     "statement": ("/statements", "/console/statements/"),
     "build": ("/builds/all", "/console/builds/"),
@@ -44,9 +45,11 @@ ONES: Final = {
     "gcore-report": ("/gcore/reports", "/console/gcore/reports/"),
     "resource": ("/resources", "/console/resources/"),
     "recommendation": ("/recommendations", "/console/recommendations/"),
+    "recommendation-rule": ("/recommendations/rules", "/console/recommendations/rules/"),
     "automation-rule": ("/automation", "/console/automation/"),
     "folder": ("/folders", "/console/folders/"),
     "product": ("/folders", "/console/products/"),
+    "product-by-hand": ("/folders", "/console/products/", "/console/products/"),
     "import": ("/imports", "/console/imports/"),
     "budget": ("/budgets", "/console/budgets/"),
 }

@@ -55,7 +55,8 @@ def password_reset_context(payload: dict[str, Any]) -> dict[str, Any]:
 
 def password_reset_read(*, code: str) -> User:
     """Whose code it is, as long as it is good. Errors: InvalidToken."""
-    return _checked(User.objects.filter(pk=_user_id(code)).first(), code)
+    pk = _user_id(code)
+    return _checked(User.objects.filter(pk=pk).first() if pk else None, code)
 
 
 @transaction.atomic

@@ -81,6 +81,7 @@ def one_product(request: HttpRequest, principal: Principal, pk: UUID) -> HttpRes
         delete=partial(_deleted, principal), there=reverse("console:folder", args=[product.folder_id]),
         product=product, folder=product.folder,
         path=folder_paths(tenant)[product.folder_id], may_edit=_may_edit(principal, product),
+        may_write=principal.allows(Scope.WRITE),
         resources=owned_resources(tenant, [pk]).count(), charges=owned_charges(tenant, [pk]).count(),
         owned=narrowed("", "product", owner_labels(tenant, "product")[pk]),
     )  # fmt: skip

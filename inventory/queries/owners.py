@@ -20,7 +20,7 @@ Labels = dict[UUID, str]
 
 def owned_resources(tenant: Tenant, products: Iterable[UUID]) -> QuerySet[Resource]:
     """The resources of the tenant that these products own."""
-    rows: QuerySet[Resource] = _of(Resource.objects.filter(tenant=tenant), _resource_owner(tenant), products)
+    rows: QuerySet[Resource] = _of(Resource.objects.filter(tenant=tenant), resource_owner(tenant), products)
     return rows
 
 
@@ -35,7 +35,7 @@ def charge_owner(tenant: Tenant) -> Any:
     resources = Resource.objects.filter(
         tenant=tenant, provider=OuterRef("provider"), resource_id=OuterRef("resource_id")
     )
-    owners = resources.annotate(owner=_resource_owner(tenant)).values("owner")[:1]
+    owners = resources.annotate(owner=resource_owner(tenant)).values("owner")[:1]
     given = ProductCharge.objects.filter(charge=OuterRef("pk")).values("product")[:1]
     return Coalesce(
         Subquery(given), _first(tenant, "cost_filter", CHARGES), Subquery(owners), output_field=UUIDField()
@@ -70,7 +70,7 @@ def _of(rows: Any, owner: Any, products: Iterable[UUID]) -> Any:
     return rows.alias(owner=owner).filter(owner__in=list(products)).order_by()
 
 
-def _resource_owner(tenant: Tenant) -> Any:
+def resource_owner(tenant: Tenant) -> Any:
     given = ProductResource.objects.filter(resource=OuterRef("pk")).values("product")[:1]
     return Coalesce(Subquery(given), _first(tenant, "resource_filter", RESOURCES), output_field=UUIDField())
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
+from tests.console_pages import PAGES
+
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 # Chromium asks its makers' hosts for this and that at each start, unless it is told not to.
 OPTIONS: Final = [
@@ -44,10 +46,16 @@ def sign_in(page: Any, account: str = OWNER, password: str = PASSWORD) -> None:
     page.wait_for_url(re.compile(r"/console/?$"))
 
 
-def follow(page: Any, begins: str) -> bool:
-    """Go to the first thing of a list, whose address begins so; whether there is one."""
-    link = page.locator(f'main a[href^="{begins}"]:not([href$="/new"])').first
-    found = bool(link.count())
-    if found:
-        page.goto(link.get_attribute("href"))
-    return found
+def reach(page: Any, listed: str, *steps: str) -> bool:
+    """Go to a page of the console and on by links that begin so; whether there are such."""
+    page.goto(f"/console{listed}")
+    return all(_follow(page, begins) for begins in steps)
+
+
+def _follow(page: Any, begins: str) -> bool:
+    links = page.locator(f'main a[href^="{begins}"]').evaluate_all("all => all.map(a => a.pathname)")
+    others = {f"/console{path}" for path in PAGES} | {page.evaluate("location.pathname")}
+    link = next((link for link in links if link not in others and not link.endswith("/new")), None)
+    if link:
+        page.goto(link)
+    return link is not None
