@@ -33,6 +33,11 @@ PAGES: Final = [
     "/builds",
     "/builds/all",
 ]
+# Forms for something new.
+FORMS: Final = ["/meters/new", "/prices/new", "/alerts/new", "/budgets/new", "/automation/new"]
+# Beside the console, in full: what needs nobody to be signed in, and what shows more to whom it knows.
+DOORS: Final = ["/console/sign-in", "/console/forgotten-password", "/console/new-password/x"]
+BESIDE: Final = ["/console/nothing", "/docs", "/redoc", "/api/v1", "/api/v1/builds", "/api/v1/meters"]
 # A page of one thing, reached from a list by the first link that begins so, and so on.
 ONES: Final[dict[str, tuple[str, ...]]] = {
     "event": ("/events", "/console/events/"),
@@ -57,4 +62,4 @@ ONES: Final[dict[str, tuple[str, ...]]] = {
 
 def name_of(path: str) -> str:
     """`/costs/forecast` → costs-forecast."""
-    return path.removeprefix("/").replace("/", "-") or "home"
+    return path.strip("/").replace("/", "-") or "home"

@@ -3,7 +3,7 @@
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, Q, QuerySet, Subquery
 
 from accounts.models import Tenant
 from inventory.filters import Properties, filter_q, read_filter
@@ -30,7 +30,8 @@ class Choice(NamedTuple):
 
 def resources_matching_for(tenant: Tenant, filter: str) -> list[Choice]:
     """The newest resources that match. Errors: 400 the filter."""
-    return _resources(tenant, _narrowed(Resource, tenant, filter, resource_properties(tenant)))
+    matches = _matches(filter, resource_properties(tenant))
+    return _resources(tenant, Resource.objects.for_tenant(tenant).filter(matches))
 
 
 def resources_given(product: Product) -> list[Choice]:
@@ -40,7 +41,8 @@ def resources_given(product: Product) -> list[Choice]:
 
 def charges_matching_for(tenant: Tenant, filter: str) -> list[Choice]:
     """Some charges that match and have lines that count. Errors: 400 the filter."""
-    return _charges(tenant, _narrowed(Charge, tenant, filter, charge_properties(tenant)))
+    matches = _matches(filter, charge_properties(tenant))
+    return _charges(tenant, Charge.objects.for_tenant(tenant).filter(matches))
 
 
 def charges_given(product: Product) -> list[Choice]:
@@ -48,11 +50,8 @@ def charges_given(product: Product) -> list[Choice]:
     return _charges(product.tenant, Charge.objects.for_tenant(product.tenant).filter(pk__in=given))
 
 
-def _narrowed(
-    model: type[Resource] | type[Charge], tenant: Tenant, filter: str, properties: Properties
-) -> QuerySet[Resource] | QuerySet[Charge]:
-    rows = model.objects.for_tenant(tenant)
-    return rows.filter(filter_q(read_filter(filter, properties), properties)) if filter else rows
+def _matches(filter: str, properties: Properties) -> Q:
+    return filter_q(read_filter(filter, properties), properties) if filter else Q()
 
 
 def _resources(tenant: Tenant, rows: QuerySet[Resource]) -> list[Choice]:

@@ -16,6 +16,12 @@ OPTIONS: Final = [
 ]  # fmt: skip
 WIDE: Final = {"width": 1280, "height": 900}
 PHONE: Final = {"width": 390, "height": 844}
+LOOKS: Final[dict[str, dict[str, Any]]] = {
+    "light": {"viewport": WIDE, "color_scheme": "light"},
+    "dark": {"viewport": WIDE, "color_scheme": "dark"},
+    "phone": {"viewport": PHONE, "color_scheme": "light", "device_scale_factor": 2},
+}
+STAFF: Final = {"account": "admin@example.com", "password": "admin123"}
 OWNER: Final = "owner@example.com"
 PASSWORD: Final = "demo12345"  # of accounts.demo, which needs the settings to be there
 

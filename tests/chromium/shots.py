@@ -1,35 +1,47 @@
-"""`make shots`: every console page of a running demo as a picture: light, dark and as wide as a phone."""
+"""`make shots`: every page of a running demo as a picture: light, dark and as wide as a phone."""
 
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chromium.driving import PHONE, WIDE, chromium, follow, sign_in
-from tests.console_pages import ONES, PAGES, name_of
+from tests.chromium.driving import LOOKS, STAFF, chromium, reach, sign_in
+from tests.console_pages import BESIDE, DOORS, FORMS, ONES, PAGES, name_of
 from tests.servers.onebox import ROOT, OneBox
 
 SHOTS: Final = ROOT / "var/shots"
-LOOKS: Final[dict[str, dict[str, Any]]] = {
-    "light": {"viewport": WIDE, "color_scheme": "light"},
-    "dark": {"viewport": WIDE, "color_scheme": "dark"},
-    "phone": {"viewport": PHONE, "color_scheme": "light", "device_scale_factor": 2},
-}
+LISTS: Final = ("/admin/usage/usageevent/", "/admin/builds/build/", "/admin/inventory/costline/")
 
 
-def take(page: Any, look: str) -> int:
-    """All pages in one look; how many."""
-    taken = 0
-    for path in PAGES:
-        page.goto(f"/console{path}")
-        page.screenshot(path=SHOTS / f"{name_of(path)}-{look}.png", full_page=True)
-        taken += 1
-    for name, (listed, begins) in ONES.items():
-        page.goto(f"/console{listed}")
-        if follow(page, begins):
-            page.screenshot(path=SHOTS / f"{name}-{look}.png", full_page=True)
-            taken += 1
-    return taken
+class Shooting:
+    """Pictures in one look."""
+
+    def __init__(self, page: Any, look: str) -> None:
+        self.page, self.look, self.taken = page, look, 0
+
+    def take(self, name: str) -> None:
+        self.page.screenshot(path=SHOTS / f"{name}-{self.look}.png", full_page=True)
+        self.taken += 1
+
+    def take_at(self, path: str) -> None:
+        self.page.goto(path, wait_until="networkidle")
+        self.take(name_of(path.removeprefix("/console")))
+
+    def take_all(self) -> None:
+        for path in DOORS:
+            self.take_at(path)
+        sign_in(self.page)
+        for path in (*PAGES, *FORMS):
+            self.take_at(f"/console{path}")
+        for name, steps in ONES.items():
+            if reach(self.page, *steps):
+                self.take(name)
+        for path in BESIDE:
+            self.take_at(path)
+        self.page.context.clear_cookies()
+        sign_in(self.page, **STAFF)
+        for path in ("/admin/", *LISTS):
+            self.take_at(path)
 
 
 def main() -> None:
@@ -39,9 +51,9 @@ def main() -> None:
         box = OneBox(Path(folder)).start()
         try:
             for look, options in LOOKS.items():
-                page = browser.new_context(base_url=box.base, **options).new_page()
-                sign_in(page)
-                print(f"{take(page, look)} pages in {look}", flush=True)
+                shooting = Shooting(browser.new_context(base_url=box.base, **options).new_page(), look)
+                shooting.take_all()
+                print(f"{shooting.taken} pages in {look}", flush=True)
         finally:
             box.end()
     print(f"They are in {SHOTS.relative_to(ROOT)}.")

@@ -1,10 +1,8 @@
 """A plan of automation: written by one person, approved by a second, done before the eyes of the first."""
 
-from typing import Any, Final
+from typing import Any
 
-from tests.chromium.driving import sign_in
-
-STAFF: Final = {"account": "admin@example.com", "password": "admin123"}
+from tests.chromium.driving import STAFF, sign_in
 
 
 def write_rule(page: Any) -> None:

@@ -1,19 +1,21 @@
-"""What holds on every page of the console, as a browser sees it."""
+"""What holds on every page, as a browser sees it."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Final
 
 import pytest
 
-from tests.chromium.driving import PHONE, WIDE, follow
-from tests.console_pages import ONES, PAGES
+from tests.chromium.driving import LOOKS, STAFF, reach, sign_in
+from tests.console_pages import BESIDE, DOORS, FORMS, ONES, PAGES
 
-SERIOUS = {"serious", "critical"}
+SERIOUS: Final = {"serious", "critical"}
+Look = Callable[..., Any]
 
 
-@pytest.fixture(params=["light", "dark", "phone"])
-def page(request: pytest.FixtureRequest, opened: Any) -> Any:
-    scheme = "dark" if request.param == "dark" else "light"
-    return opened(viewport=PHONE if request.param == "phone" else WIDE, color_scheme=scheme)
+@pytest.fixture(params=LOOKS)
+def look(request: pytest.FixtureRequest, opened: Any) -> Look:
+    """`look(…)`: a page in one of the looks."""
+    return lambda **options: opened(**LOOKS[request.param], **options)
 
 
 def violations(page: Any) -> list[str]:
@@ -32,14 +34,48 @@ def overflow(page: Any) -> list[str]:
     return [f"{page.url} is wider than the screen"] if wide else []
 
 
-def test_pages_are_for_everybody_quiet_and_ask_nobody_else(page: Any) -> None:
+def wrong(page: Any) -> list[str]:
+    """What the browser said, but not that a page answers with an error on purpose."""
+    return [said for said in page.troubles if "Failed to load resource" not in said]
+
+
+def at(page: Any, path: str) -> list[str]:
+    page.goto(path, wait_until="networkidle")
+    return violations(page) + overflow(page)
+
+
+def test_pages_are_for_everybody_quiet_and_ask_nobody_else(look: Look) -> None:
     """Without serious findings of axe, errors in the console, calls to other hosts and sideways scrolling."""
+    page = look()
     found: list[str] = []
-    for path in PAGES:
+    for path in (*PAGES, *FORMS):
         page.goto(f"/console{path}")
         found += violations(page) + overflow(page)
-    for listed, begins in ONES.values():
-        page.goto(f"/console{listed}")
-        if follow(page, begins):
+    for steps in ONES.values():
+        if reach(page, *steps):
             found += violations(page) + overflow(page)
     assert found + page.troubles == []
+
+
+def test_doors_are_so_too(look: Look) -> None:
+    page = look(storage_state=None)
+    assert [told for path in DOORS for told in at(page, path)] + wrong(page) == []
+
+
+def test_the_api_and_its_documents_are_so_too(look: Look) -> None:
+    page = look()
+    assert [told for path in BESIDE for told in at(page, path)] + wrong(page) == []
+
+
+def test_the_back_office_is_so_too(look: Look) -> None:
+    """Its index, each list, and the first thing of each."""
+    page = look(storage_state=None)
+    sign_in(page, **STAFF)
+    found = at(page, "/admin/")
+    lists = page.locator("#content-main th a").evaluate_all("all => all.map(a => a.pathname)")
+    for path in dict.fromkeys(lists):
+        found += at(page, path)
+        if (first := page.locator("#result_list th a").first).count():
+            found += at(page, first.get_attribute("href"))
+    assert len(lists) > 20
+    assert found + wrong(page) == []
