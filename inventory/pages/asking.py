@@ -53,7 +53,7 @@ def views(request: HttpRequest, principal: Principal) -> HttpResponse:
     if kind not in PAGES:
         raise ValidationFailed.field("kind", "a view is of resources or of costs.")
     if request.POST.get("do") == "create":
-        name = request.POST.get("name", "").strip()
+        name = request.POST.get("name", "").replace("\x00", "").strip()
         if not name:
             raise ValidationFailed.field("name", "give the view a name.")
         view = saved_view_create(by=principal, tenant=principal.home, kind=kind, name=name[:255], **given)

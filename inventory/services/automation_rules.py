@@ -4,13 +4,13 @@ import dataclasses
 import json
 from typing import Any, Final
 
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from accounts.errors import Conflict, NotFound, ValidationFailed
 from accounts.models import ActivityCounter, ApiKey, Tenant
 from accounts.principals import SYSTEM, Principal
+from accounts.rows import row_check
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from accounts.wire import encode
@@ -130,13 +130,10 @@ def _aim(rule: AutomationRule) -> None:
 def _save(rule: AutomationRule) -> None:
     read_filter(rule.filter, resource_properties(rule.tenant))
     _check_budget(rule)
+    row_check(rule, exclude=("actions", "authors"))
     try:
-        rule.full_clean(validate_unique=False, validate_constraints=False, exclude=["actions", "authors"])
         with transaction.atomic():
             rule.save()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise ValidationFailed.field(field, messages[0]) from error
     except IntegrityError as error:
         raise Conflict(f"There is a rule named {rule.name!r} already.") from error
 

@@ -14,6 +14,7 @@ from accounts.errors import AppError, Conflict, ValidationFailed
 from accounts.exact import EXACT, canonical
 from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal
+from accounts.rows import row_check
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
@@ -123,15 +124,12 @@ def _save(budget: Budget) -> None:
     read_filter(budget.filter, cost_properties(budget.tenant))
     _check_thresholds(budget.thresholds)
     _check_emails(budget.emails)
+    row_check(budget)
+    if budget.amount <= 0:
+        raise ValidationFailed.field("amount", "it must be above 0.")
     try:
-        budget.full_clean(validate_unique=False, validate_constraints=False)
-        if budget.amount <= 0:
-            raise ValidationFailed.field("amount", "it must be above 0.")
         with transaction.atomic():
             budget.save()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise ValidationFailed.field(field, messages[0]) from error
     except IntegrityError as error:
         raise Conflict(f"There is a budget named {budget.name!r} already.") from error
 

@@ -4,13 +4,13 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from accounts.errors import NotFound, ValidationFailed
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.rows import row_check
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.models import ExchangeRate
@@ -49,11 +49,7 @@ def exchange_rate_delete(*, by: Principal, rate: ExchangeRate) -> None:
 def _check(row: ExchangeRate) -> None:
     if row.currency == row.to_currency:
         raise ValidationFailed.field("to_currency", "give another currency.")
-    try:
-        row.full_clean(validate_unique=False, validate_constraints=False)
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise ValidationFailed.field(field, messages[0]) from error
+    row_check(row)
     if row.rate <= 0:
         raise ValidationFailed.field("rate", "it must be above 0.")
 

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from accounts.errors import Conflict
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.rows import row_check
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.filters import read_filter
@@ -52,6 +53,7 @@ def _save(view: SavedView) -> None:
     of_kind = resource_properties if view.kind == SavedView.Kind.RESOURCES else cost_properties
     read_filter(view.filter, of_kind(view.tenant))
     read_dimensions([view.group_by])
+    row_check(view)
     try:
         with transaction.atomic():
             view.save()

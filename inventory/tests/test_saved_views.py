@@ -91,6 +91,19 @@ def test_what_is_no_view(api: Any, fields: dict[str, str], field: str) -> None:
     assert SavedView.objects.count() == 0
 
 
+def test_the_console_refuses_what_does_not_fit(owner: User) -> None:
+    """Each dimension is one, and all together are longer than a view holds."""
+    form = {
+        "do": "create",
+        "kind": "costs",
+        "name": "n",
+        "group_by": [f"tag:{'x' * 90}{n}" for n in range(30)],
+    }
+    answer = browser(owner).post("/console/views", form)
+    assert (answer.status_code, SavedView.objects.count()) == (400, 0)
+    assert "group_by" in answer.content.decode()
+
+
 def test_in_the_back_office(staff: User, acme: Tenant) -> None:
     view = saved_view_create(by=SYSTEM, tenant=acme, **PROD)
     client = browser(staff)

@@ -15,6 +15,7 @@ from accounts.errors import AppError, Conflict, ValidationFailed
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal
+from accounts.rows import row_check
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
@@ -172,13 +173,10 @@ def _save(alert: Alert) -> None:
     if alert.measure in RAW and alert.window_minutes > DAY_MINUTES:
         raise ValidationFailed.field("window_minutes", f"of {alert.measure} it is at most a day.")
     _check_emails(alert.emails)
+    row_check(alert)
     try:
-        alert.full_clean(validate_constraints=False)
         with transaction.atomic():
             alert.save()
-    except ValidationError as error:
-        field, messages = next(iter(error.message_dict.items()))
-        raise ValidationFailed.field(field, messages[0]) from error
     except IntegrityError as error:
         raise Conflict(f"There is an alert named {alert.name!r} already.") from error
 
