@@ -85,7 +85,7 @@ def showback(*, by: Principal, span: Span, cost: str = "effective", currency: st
         unallocated=unallocated,
         totals=dict(sorted(totals.items())),
         taken=taken if by.home.guest is None else [],
-        missing_rates=sorted(rates.missing) if rates else [],
+        missing_rates=sorted(rates.missing & totals.keys()) if rates else [],
     )
 
 

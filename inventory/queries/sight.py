@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from accounts.models import SIGHTS, ActivityEntry, Tenant
 from inventory.models import (
@@ -24,7 +24,7 @@ from inventory.models import (
     Resource,
     ResourceChange,
 )
-from inventory.queries.folders import guest_levels
+from inventory.queries.folders import Level, guest_levels
 from inventory.queries.owners import owned_charges, owned_resources
 
 Rows = QuerySet[Any]
@@ -67,8 +67,11 @@ def _days(rows: Rows, tenant: Tenant) -> Rows:
 
 
 def _activity(rows: Rows, tenant: Tenant) -> Rows:
-    """What was done to their folders, and to products and rights in these."""
-    return rows.filter(payload__folder_id__in=[str(folder) for folder in guest_levels(tenant)])
+    """What was done to their folders and the products in these; to rights, in those that they manage."""
+    levels = guest_levels(tenant)
+    managed = [str(folder) for folder, level in levels.items() if level == Level.MANAGE]
+    seen = rows.filter(payload__folder_id__in=[str(folder) for folder in levels])
+    return seen.filter(~Q(type__startswith="folder_permission.") | Q(payload__folder_id__in=managed))
 
 
 def _all(rows: Rows, tenant: Tenant) -> Rows:

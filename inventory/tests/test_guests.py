@@ -16,6 +16,7 @@ from accounts.tests.outbox import happen
 from accounts.tests.test_activity_stream import jwt
 from inventory.models import FolderPermission, ResourceChange
 from inventory.services.bulk import Sent, resources_bulk
+from inventory.services.folder_permissions import folder_permission_grant
 from inventory.services.folders import folder_update
 from inventory.services.products import product_update
 from inventory.tests.bills import bill, load
@@ -78,7 +79,9 @@ def test_totals_and_reports(see: Any, acme: Tenant) -> None:
         ({"folder": "Web", "product": "Web/Cart"}, "9")
     ]
     assert report["totals"][0]["billed_cost"] == "9"
-    load(acme, [bill("2026-05-07", 100)], source="later")
+    load(acme, [bill("2026-05-07", 100, currency="JPY")], source="later")
+    for path in ("showback", "analytics"):
+        assert see(f"/costs/{path}", period="all", reporting_currency="EUR")["missing_rates"] == ["USD"]
     assert see("/costs/analytics")["complete_through"] == "2026-03-03"
     assert see("/costs/summary", period="monthly")["start"] == "2026-03-01"
 
@@ -148,6 +151,11 @@ def test_activity(see: Any, acme: Tenant, shops: Shops, guest: User) -> None:
         ("product.updated", "Basket"),
     ]  # fmt: skip
     assert ActivityEntry.objects.for_tenant(acme).count() == 10
+    folder_permission_grant(by=SYSTEM.enter("acme"), folder=shops.web, email="other@example.com")
+    assert see("/activity")["items"] == told["items"]  # who else is let in is for those who manage it
+    FolderPermission.objects.filter(email=guest.email).update(level="manage")
+    assert see("/activity")["items"][-1]["payload"]["email"] == "other@example.com"
+    FolderPermission.objects.filter(email=guest.email).update(level="view")
     after = see("/activity", since=told["next_since"])
     assert (after["items"], after["resync"]) == ([], False)
 
