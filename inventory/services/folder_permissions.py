@@ -61,12 +61,16 @@ def folder_permission_revoke(*, by: Principal, permission: FolderPermission) -> 
     row = _changeable(by, permission)
     _log(by, "folder_permission.revoked", row, [row.level, None])
     row.delete()
-    tenant = row.tenant
-    if FolderPermission.objects.for_tenant(tenant).filter(email=row.email).exists():
+    guest_leave(by=by, tenant=row.tenant, email=row.email)
+
+
+def guest_leave(*, by: Principal, tenant: Tenant, email: str) -> None:
+    """End what a guest was in a tenant locked by the caller, unless a right in any folder is left to them."""
+    if FolderPermission.objects.for_tenant(tenant).filter(email=email).exists():
         return
-    for member in guests_of(tenant, row.email):
+    for member in guests_of(tenant, email):
         member_remove(by=by, member=member)
-    for invitation in _invited(tenant, row.email).filter(role=GUEST):
+    for invitation in _invited(tenant, email).filter(role=GUEST):
         invitation_withdraw(by=by, tenant=tenant, invitation_id=invitation.pk)
 
 

@@ -13,6 +13,7 @@ from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.models import Folder, FolderPermission
 from inventory.queries.folders import Level, chain, parents_of, require_level
+from inventory.services.folder_permissions import guest_leave
 
 MOST: Final = 1000  # of a tenant: the tree is read as a whole
 DEEPEST: Final = 20
@@ -64,14 +65,20 @@ def folder_update(*, by: Principal, folder: Folder, changes: dict[str, Any]) -> 
 
 @transaction.atomic
 def folder_delete(*, by: Principal, folder: Folder) -> None:
-    """Remove an empty folder with the rights in it. Errors: 403, 404; 409 something is in it."""
-    tenant_lock(folder.tenant)
+    """Remove an empty folder with the rights in it; a guest without any other is none any more.
+
+    Errors: 403, 404; 409 something is in it.
+    """
+    tenant = tenant_lock(folder.tenant)
     require_level(by, folder.pk, Level.MANAGE)
     _log(by, "folder.deleted", folder)
+    emails = list(folder.permissions.values_list("email", flat=True))
     try:
         folder.delete()
     except ProtectedError as error:
         raise Conflict("The folder is not empty, or a rule of showback names it.") from error
+    for email in emails:
+        guest_leave(by=by, tenant=tenant, email=email)
 
 
 def person_of(by: Principal) -> str:

@@ -107,6 +107,18 @@ def test_the_last_right_of_a_guest_ends_their_membership(boss: Any, shops: Shops
     assert (role("guest@example.com"), role("viewer@example.com")) == (None, "viewer")
 
 
+def test_a_folder_that_goes_takes_its_guests_with_it(boss: Any, shops: Shops, acme: Tenant) -> None:
+    folders = [boss.post("/folders", {"name": name}).json()["id"] for name in ("One", "Two")]
+    for email in ("first@example.com", "second@example.com"):
+        make_user(email.partition("@")[0], email_verified=True)
+        boss.post(URL, {"folder_id": folders[0], "email": email})
+    boss.post(URL, {"folder_id": folders[1], "email": "second@example.com"})
+    boss.post(URL, {"folder_id": folders[0], "email": "invited@example.com"})
+    assert boss.delete(f"/folders/{folders[0]}").status_code == 204
+    assert (role("first@example.com"), role("second@example.com")) == (None, "guest")
+    assert Invitation.objects.get().withdrawn_at is not None
+
+
 def test_a_level_is_inherited_and_never_lowered_below(
     boss: Any, shops: Shops, client_for: Any, acme: Tenant
 ) -> None:
