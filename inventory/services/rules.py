@@ -15,6 +15,12 @@ from inventory.models import RuleSetting
 from inventory.rules import RULES
 
 MOST: Final = Decimal(10) ** 9
+PERCENT: Final = Decimal(100)
+# By the name of a threshold: days are gone through one by one.
+MOST_OF: Final = {
+    "days": Decimal(3660), "percent": PERCENT, "coverage": PERCENT, "cpu": PERCENT, "cpu_max": PERCENT,
+    "target": PERCENT, "idle_hours": Decimal(168),
+}  # fmt: skip
 MOST_TEXTS: Final = 20
 LONGEST: Final = 255
 
@@ -71,8 +77,9 @@ def _number(name: str, value: Any) -> Decimal:
         number = Decimal(value) if isinstance(value, int | str | Decimal) else None
     except InvalidOperation:
         number = None
-    if number is None or isinstance(value, bool) or not number.is_finite() or not 0 <= number <= MOST:
-        raise _wrong(name, f"give a number from 0 to {MOST:,}.")
+    most = MOST_OF.get(name, MOST)
+    if number is None or isinstance(value, bool) or not number.is_finite() or not 0 <= number <= most:
+        raise _wrong(name, f"give a number from 0 to {most:,}.")
     return number
 
 

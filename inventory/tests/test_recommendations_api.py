@@ -169,6 +169,8 @@ def test_thresholds_are_read_by_all_and_set_by_admins(
         ("idle_machine", {"thresholds": {"x": 1}}, 400),
         ("idle_machine", {"thresholds": {"cpu": "many"}}, 400),
         ("idle_machine", {"thresholds": {"cpu": -1}}, 400),
+        ("commitment_coverage", {"thresholds": {"days": 10**9}}, 400),
+        ("commitment_coverage", {"thresholds": {"percent": 101}}, 400),
         ("idle_machine", {"thresholds": {"cpu": "NaN"}}, 400),
         ("idle_machine", {"thresholds": {"cpu": True}}, 400),
         ("idle_machine", {"thresholds": [1]}, 400),
