@@ -16,6 +16,7 @@ from inventory.reading import MONEY, QUANTITY, BadValue
 NULLS: Final = frozenset({"", "NULL", "null", "Null"})
 KEPT: Final = 20_000  # of the moments that were read, for they repeat
 EXAMPLES: Final = 5
+MOST_NOTES: Final = 500  # that are told apart
 ORDERS: Final = {"mdy": (2, 0, 1), "dmy": (2, 1, 0)}
 _MONEY: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,14})?").fullmatch
 _QUANTITY: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,18})?").fullmatch
@@ -42,6 +43,7 @@ WORDS: Final = {
     "no zone": "Times without a zone were read as UTC.",
     "hour": "Hours beyond 23 were counted on into the next day.",
     "cleaned": "Currency signs and thousands separators were taken out of numbers.",
+    "more": "There is more that is odd, and not told one by one.",
     "month first": "Dates such as 3/4/26 were read with the month first; say date_order if they are not.",
 }
 
@@ -55,6 +57,8 @@ class Notes:
         self._rows: dict[str, list[int]] = {}
 
     def add(self, rule: str) -> None:
+        if len(self._counts) >= MOST_NOTES and rule not in self._counts:
+            rule = WORDS["more"]
         self._counts[rule] += 1
         rows = self._rows.setdefault(rule, [])
         if len(rows) < EXAMPLES and self.number not in rows:

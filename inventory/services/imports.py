@@ -271,7 +271,8 @@ class _Errors:
 
 def _beat(run: Import, file: IO[bytes], watch: Watch) -> None:
     if run.kind == COSTS:  # those of resources are inside one transaction
-        Import.objects.filter(pk=run.pk).update(rows=run.rows)  # so that a poll sees it grow
+        # So that a poll sees it grow, and no sweep takes it for one whose worker died.
+        Import.objects.filter(pk=run.pk).update(rows=run.rows, checked_at=timezone.now())
     part = file.tell() / (run.size or 1)
     progress_tell(run, part)
     watch(run.rows, part)

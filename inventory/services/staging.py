@@ -17,6 +17,7 @@ from inventory.services.costs import charges_take
 
 BLOCK: Final = 500  # lines that PostgreSQL gets at once
 PER_DELETE: Final = 100  # days
+KEPT: Final = 100_000  # moments that are remembered with their day
 COLUMNS: Final = (
     "id", "tenant_id", "cost_day_id", "charge_id", "source_import_id", "row_number", *LINE_FIELDS,
 )  # fmt: skip
@@ -121,6 +122,8 @@ class Staging:
             )  # fmt: skip
             self._new_days.append(day)
             self._days[name] = str(day.pk)
+        if len(self._days_at) >= KEPT:
+            self._days_at.clear()
         self._days_at[*name[:3], line.charge_start] = self._days[name]
         return self._days[name]
 

@@ -1,16 +1,19 @@
 """Files of costs: what they would change is told first, and then exactly that happens."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 
 import pytest
+from django.utils import timezone
 
 from accounts.errors import Conflict, ValidationFailed
 from accounts.models import ActivityEntry, Tenant
 from accounts.principals import SYSTEM
+from inventory import cells
 from inventory.models import Charge, CostDay, CostLine, Import
 from inventory.queries.costs import live_lines
+from inventory.services import imports
 from inventory.services.bulk import Sent, costs_bulk
 from inventory.services.costs import cost_lines_replace
 from inventory.services.imports import (
@@ -221,6 +224,27 @@ def test_cross_checks_only_warn(acme: Tenant) -> None:
         "The four costs of a Credit differ.": (1, [2]),
         "ListCost is not ListUnitPrice times PricingQuantity.": (1, [3]),
     }
+
+
+def test_what_is_odd_a_thousand_ways_is_told_some(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cells, "MOST_NOTES", 3)
+    run = checked(acme, csv_bytes([on(10, ServiceCategory=f"Magic {n}") for n in range(9)]))
+    told = {w["message"]: (w["count"], w["rows"]) for w in run.warnings}
+    assert len(told) == 4
+    assert told[cells.WORDS["more"]] == (6, [5, 6, 7, 8, 9])
+
+
+def test_a_check_that_goes_on_is_not_taken_for_dead(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(imports, "CHUNK", 1)
+    run = received(acme, csv_bytes([on(day) for day in (10, 11, 12)]))
+
+    def watch(rows: int, part: float) -> None:
+        if rows == 1:
+            Import.objects.filter(pk=run.pk).update(checked_at=timezone.now() - timedelta(hours=1))
+        if rows == 2:
+            imports.imports_sweep()
+
+    assert import_check(by=BY, run=run, watch=watch).state == "checked"
 
 
 @pytest.mark.parametrize("pack", [csv_bytes, json_bytes, lambda rows: gzipped(csv_bytes(rows))])
