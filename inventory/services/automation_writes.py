@@ -78,7 +78,8 @@ def notice_send(run: AutomationRun, target: AutomationTarget) -> None:
     notify(tenant=run.tenant, type=NOTICE, to=emails, payload=payload)
     if webhook is not None:
         webhook_enqueue(webhook=webhook, event_type=NOTICE, message={"data": payload})
-    told_to = [*emails, *([webhook.url] if webhook else [])]
+    # The address of a webhook is its secret, and the result of a run is for all to read.
+    told_to = [*emails, *([f"the webhook {webhook.pk}"] if webhook else [])]
     target_end(run, target, State.DONE, f"Handed over for {', '.join(told_to)}.")
 
 

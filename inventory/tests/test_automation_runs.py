@@ -278,6 +278,7 @@ def test_a_message_goes_to_people_and_to_a_webhook_of_the_tenants(
         ("mail", "ops@acme.example"), ("webhook", "https://a.example/")
     ]  # fmt: skip
     assert sent[0].payload["resources"] == ["aws i-1", "aws i-2"]
+    assert fates(run)[0][2] == f"Handed over for ops@acme.example, the webhook {ours.pk}."
     run = done(rule(acme, name="Theirs", actions=[{"type": "notify", "webhook": str(theirs.pk)}]), by)
     assert run.message == "0 done, 0 skipped, 1 failed"
     assert Delivery.objects.filter(event_type="automation.notice").count() == 2
