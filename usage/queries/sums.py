@@ -203,7 +203,9 @@ def _raw(asked: Asked, pieces: list[Segment]) -> tuple[str, list[Any]]:
     events = _events(asked).annotate(**numbers)
     columns = ("timestamp", "currency", "cost", *asked.group_by, *numbers)
     inner, params = events.values(*columns).query.sql_with_params()
-    billed = ["CASE WHEN cost IS NOT NULL THEN currency END", "cost"] if asked.costs else ["NULL", "NULL"]
+    billed = (
+        ["CASE WHEN cost IS NOT NULL THEN currency END", "cost"] if asked.costs else ["NULL", "NULL::numeric"]
+    )
     chosen = ["timestamp", *asked.group_by, *billed, "1"]
     for name in numbers:
         chosen += [f"num_nonnulls({name})", name, name, name]
