@@ -35,7 +35,7 @@ VIEWS: Final = (
 
 
 def demo_costs_load(*, tenant: Tenant) -> int:
-    """Bills up to yesterday, the resources, two views, a budget and what could be saved; how many rows.
+    """Bills up to yesterday, the resources, what could be saved and what watches them; how many rows.
 
     None the second time.
     """
@@ -48,19 +48,19 @@ def demo_costs_load(*, tenant: Tenant) -> int:
     rows = _taken(tenant, "costs", "bills.csv", [HEADER, *lines])
     rows += _taken(tenant, "resources", "resources.csv", _resources(bills))
     rows += _taken(tenant, "resources", "fleet.csv", [COLUMNS, *fleet.table()])
+    recommendations_compute(by=SYSTEM, tenant=tenant)
+    demo_watch_make(tenant=tenant)
+    return rows
+
+
+def demo_watch_make(*, tenant: Tenant) -> None:
+    """Two views, a budget, a folder with a product, and a rule that nobody has planned yet."""
     for view in VIEWS:
         saved_view_create(by=SYSTEM, tenant=tenant, **view)
     budget_create(
         by=SYSTEM, tenant=tenant, name="All clouds", amount=Decimal(4000), currency=tenant.currency,
         thresholds=[{"percent": 80, "of": "actual"}, {"percent": 100, "of": "forecast"}],
     )  # fmt: skip
-    recommendations_compute(by=SYSTEM, tenant=tenant)
-    _shared(tenant)
-    return rows
-
-
-def _shared(tenant: Tenant) -> None:
-    """A folder with a product, and a rule that nobody has planned yet."""
     by = SYSTEM.enter(tenant.slug)
     shops = folder_create(by=by, tenant=tenant, name="Shops")
     web = folder_create(by=by, tenant=tenant, name="Web", parent_id=shops.pk)
