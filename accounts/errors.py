@@ -3,9 +3,15 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from rest_framework.exceptions import APIException
 
-class AppError(Exception):
-    """`code` and `status` are the contract's; `message` tells a person what to do."""
+
+class AppError(APIException):
+    """`code` and `status` are the contract's; `message` tells a person what to do.
+
+    One of DRF's own: it asks views what a caller may do, for OPTIONS and for the forms of the browsable API,
+    and takes nothing else for a refusal.
+    """
 
     code = "internal_error"
     status = 500

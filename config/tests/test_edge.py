@@ -65,6 +65,32 @@ def test_the_browsable_api_works_in_a_browser(owner: User) -> None:
     assert b"total_count" in page.content
 
 
+@pytest.mark.parametrize(
+    ("credential", "error"),
+    [({}, b"authentication_required"), ({"X-API-Key": "sky_none"}, b"invalid_api_key")],
+)
+def test_a_browser_that_is_refused_is_told_why(credential: dict[str, str], error: bytes) -> None:
+    page = Client().get("/api/v1/meters", headers={"Accept": "text/html", **credential})
+    assert page.status_code == 401
+    assert page["Content-Type"].startswith("text/html")
+    assert error in page.content
+    assert b'name="_content"' not in page.content
+
+
+def test_the_browsable_api_offers_what_the_caller_may_do(owner: User, viewer: User) -> None:
+    for person, status, forms in ((owner, 200, True), (viewer, 200, False)):
+        browser = Client()
+        browser.force_login(person)
+        page = browser.get("/api/v1/meters", headers={"Accept": "text/html"})
+        assert (page.status_code, b'name="_content"' in page.content) == (status, forms), person
+
+
+def test_options_says_what_a_reader_may_ask_for(viewer: User, client_for: Callable[..., APIClient]) -> None:
+    answer = client_for(viewer).options("/api/v1/meters")
+    assert answer.status_code == 200
+    assert "actions" not in answer.json()
+
+
 async def test_a_message_from_another_loop_arrives() -> None:
     layer = OneProcessLayer()
     channel = await layer.new_channel()
