@@ -141,19 +141,23 @@ class RecommendationSummaryView(APIView):
         return Response(RecommendationSummaryResponse(body).data)
 
 
+class VerdictsQuery(serializers.Serializer[Any]):
+    resource_id = serializers.UUIDField()
+
+
 class RecommendationVerdictsView(APIView):
     @extend_schema(
         operation_id="recommendations_verdicts",
-        parameters=[OpenApiParameter("resource_id", OpenApiTypes.UUID, required=True), TENANT],
+        parameters=[VerdictsQuery, TENANT],
         responses=VerdictResponse(many=True),
         tags=["recommendations"],
     )
     def get(self, request: Request) -> Response:
         """What each rule says of one resource now, also that it is fine, or what it lacks to judge."""
         tenant = principal_of(request).home
-        field = serializers.UUIDField()
-        wanted = field.run_validation(request.query_params.get("resource_id"))
-        resource = Resource.objects.for_tenant(tenant).filter(pk=wanted).first()
+        asked = VerdictsQuery(data=request.query_params)
+        asked.is_valid(raise_exception=True)
+        resource = Resource.objects.for_tenant(tenant).filter(pk=asked.validated_data["resource_id"]).first()
         if resource is None:
             raise NotFound("There is no such resource.")
         found = Judge(tenant, timezone.now()).of_resource(resource)
