@@ -72,6 +72,29 @@ def test_each_replica_can_be_left_out_by_nginx() -> None:
         assert f"if (-f /run/draining/{name}) {{ set $web without_{name}; }}" in text
 
 
+@pytest.mark.parametrize(
+    ("path", "directive"),
+    [
+        ("/api/v1/imports", "client_max_body_size 1025m"),
+        ("/imports/", "client_max_body_size 1025m"),
+        ("/console/imports", "client_max_body_size 1025m"),
+        ("/console/imports/4711", "proxy_read_timeout 300s"),
+        ("/usage/export", "proxy_read_timeout 900s"),
+        ("/api/v1/costs/export", "proxy_read_timeout 900s"),
+        ("/resources/export", "proxy_read_timeout 900s"),
+        ("/reports/all", "proxy_read_timeout 90s"),
+    ],
+)
+def test_what_is_large_or_slow_passes_nginx(path: str, directive: str) -> None:
+    text = (ROOT / "deploy" / "nginx.conf").read_text()
+    found = [
+        body
+        for pattern, body in re.findall(r"location ~ (\S+) \{(.*?)\}", text, re.DOTALL)
+        if re.search(pattern, path)
+    ]
+    assert f"{directive};" in found[0]
+
+
 def upstreams(text: str) -> dict[str, str]:
     return dict(re.findall(r"upstream (\w+) \{(.*?)\}", text, re.DOTALL))
 
