@@ -1,17 +1,23 @@
 """The people and keys of the tests: all of `acme`, but for the stranger, who owns `rival`, and the staff."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.conf import settings
 from django.core.cache import cache
+from django.core.management import call_command
+from django.db import transaction
+from django.test import override_settings
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
 from accounts import redis_link, throttles
 from accounts.keyring import keyring
 from accounts.models import Membership, Tenant, User
+from config import metrics
 from tests.builders import make_key, make_tenant, make_user
 from tests.flush import quicken
 
@@ -41,6 +47,25 @@ def forget_everything() -> None:
     for remembered in (throttles._local, throttles._shared, redis_link.client, redis_link.patient_client):
         remembered.cache_clear()
     cache.clear()  # with Redis this empties the whole database of this process
+
+
+@pytest.fixture
+def few_samples() -> None:
+    """As a process that just began: those of thousands of calls take /metrics seconds to tell and to read."""
+    metrics.API_REQUESTS.clear()
+    metrics.API_SECONDS.clear()
+    metrics._children.cache_clear()
+
+
+@pytest.fixture(scope="module")
+def demo(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
+    """The demo data, loaded once for the tests of a module; what the command said."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        out = StringIO()
+        with override_settings(ENVIRONMENT="development"):
+            call_command("load_demo", stdout=out)
+        yield out.getvalue()
+        transaction.set_rollback(True)
 
 
 @pytest.fixture

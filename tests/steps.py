@@ -75,7 +75,9 @@ def proofs(scratch: str) -> list[list[list[Step]]]:
 def passes(step: Step, tested_on: list[str]) -> bool:
     """Run one step and show its output; the backends that pytest names go to `tested_on`."""
     started = time.monotonic()
-    environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **step.environment}
+    # Were bytecode not kept, each of the hundred processes would compile all that it imports.
+    given = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
+    environment = {**given, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **step.environment}
     run = subprocess.run(
         step.command.split(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )

@@ -1,10 +1,8 @@
 """The calls that the older build service's document prints, as printed, with the development key."""
 
-from io import StringIO
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 
 from builds.models import Build
 
@@ -26,9 +24,8 @@ FAILURE = {
 
 
 @pytest.fixture
-def api(settings: Any, client_for: Any) -> Any:
+def api(demo: str, settings: Any, client_for: Any) -> Any:
     settings.ENVIRONMENT = "development"
-    call_command("load_demo", stdout=StringIO())
     return client_for("dev-key-12345")
 
 

@@ -23,7 +23,7 @@ from usage import queue, writer
 from usage.queue import QueueState
 from usage.tests.documents import batch, event
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("few_samples")]
 
 
 def scrape() -> dict[tuple[str, frozenset[tuple[str, str]]], float]:

@@ -43,7 +43,7 @@ def selectors(part: Any) -> Iterator[promql_parser.VectorSelector]:
 
 
 @pytest.fixture
-def told(db: None) -> set[str]:
+def told(db: None, few_samples: None) -> set[str]:
     """The names of all samples of /metrics and of workers, also of those that nothing was counted in yet."""
     app.loader.import_default_modules()  # as a worker does
     texts = (Client().get("/metrics").content, generate_latest(REGISTRY))

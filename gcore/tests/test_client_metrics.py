@@ -10,7 +10,7 @@ from gcore.client import Credentials, GcoreClient
 from gcore.errors import GcoreError
 from gcore.simulator import Simulator
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("few_samples")]
 
 
 @pytest.fixture
