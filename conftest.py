@@ -55,6 +55,7 @@ def few_samples() -> None:
     metrics.API_REQUESTS.clear()
     metrics.API_SECONDS.clear()
     metrics._children.cache_clear()
+    metrics._seen.clear()
 
 
 @pytest.fixture(scope="module")

@@ -29,11 +29,13 @@ RATE_LIMITED: Final = Counter("rate_limit_exceeded_total", "Calls answered 429",
 AUTH_FAILURES: Final = Counter("authentication_failures_total", "Calls answered 401", ["endpoint"])
 
 SHOWN_SQL: Final = 2000
+MAX_CALLERS: Final = 2000
 _METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 _QUERIES: Final = ("usage", "analytics")
 _OPERATIONS: Final = frozenset({"select", "insert", "update", "delete"})
 log = structlog.get_logger("skyledger.database")
 _lock = threading.Lock()
+_seen: set[tuple[str, str, str]] = set()
 _watched: "weakref.WeakSet[BaseDatabaseWrapper]" = weakref.WeakSet()
 
 
@@ -46,10 +48,20 @@ def observe_request(request: HttpRequest, response: HttpResponseBase, tenant: st
 @lru_cache(maxsize=10_000)
 def _children(method: str, endpoint: str, status: int, tenant: str) -> tuple[Counter, Histogram]:
     """Finding the children of a metric by its labels costs more than counting does."""
+    tenant = _bounded(method, endpoint, tenant)
     return (
         API_REQUESTS.labels(method, endpoint, str(status), tenant),
         API_SECONDS.labels(method, endpoint, tenant),
     )
+
+
+def _bounded(method: str, endpoint: str, tenant: str) -> str:
+    """Each route and tenant costs a histogram, so past two thousand of them the rest is counted together."""
+    call = (method, endpoint, tenant)
+    if call not in _seen and len(_seen) >= MAX_CALLERS:
+        return "other"
+    _seen.add(call)
+    return tenant
 
 
 def observe(method: str, endpoint: str, status: int, tenant: str, seconds: float) -> None:

@@ -17,7 +17,7 @@ from rest_framework.test import APIClient
 
 from accounts import redis_link
 from accounts.models import Tenant
-from config import startup, task_counts, tasks
+from config import metrics, startup, task_counts, tasks
 from config.management.commands import write_events
 from usage import queue, writer
 from usage.queue import QueueState
@@ -83,6 +83,21 @@ def test_a_caller_cannot_invent_labels() -> None:
         in labels
     )
     assert not any("no/such" in value or "BREW" in value for label in labels for _, value in label)
+
+
+def test_past_the_limit_tenants_are_counted_together(
+    grown: Callable[..., float],
+    key: Callable[..., str],
+    stranger_key: str,
+    client_for: Callable[..., APIClient],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(metrics, "MAX_CALLERS", len(metrics._seen) + 1)
+    for caller in (key("read"), stranger_key, stranger_key):
+        assert client_for(caller).get("/api/v1/usage").status_code == 200
+    call = {"method": "GET", "endpoint": "/api/v1/usage", "status_code": "200"}
+    assert grown("api_requests_total", tenant_id="acme", **call) == 1
+    assert grown("api_requests_total", tenant_id="other", **call) == 2
 
 
 def test_the_queue_is_measured_when_asked(monkeypatch: pytest.MonkeyPatch) -> None:
