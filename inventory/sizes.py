@@ -1,24 +1,52 @@
-"""Sizes of machines: which one is next below, and what share of the price it has.
+"""Sizes of machines: which there are, which one is next below, and what share of the price that has.
 
-Within a family of AWS, Azure, Google or Gcore the price goes by the processors.
+Only families are known whose price goes by the processors: none with accelerators or large disks of their
+own, no bare metal, no sizes with fewer processors than they are paid for.
 """
 
 import re
-from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Sequence
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from accounts.exact import quotient
 
-_AWS: Final = re.compile(r"([a-z]+\d+[a-z-]*)\.(nano|micro|small|medium|large|(\d*)xlarge)")
-_AZURE: Final = re.compile(r"((?:standard_)?[a-z]+)(\d+)((?:-\d+)?[a-z]*(?:_v\d+)?)", re.IGNORECASE)
-_GOOGLE: Final = re.compile(r"([a-z]+\d+[a-z]*-(?:standard|highmem|highcpu)-)(\d+)")
+# How many of the smallest each is; 4xlarge is four times xlarge.
+_WORDS: Final = {"nano": 1, "micro": 2, "small": 4, "medium": 8, "large": 16, "xlarge": 32}
+_AWS: Final = re.compile(rf"([a-z0-9-]+)\.(\d*)({'|'.join(_WORDS)})")
+_TO_4: Final = ("large", "xlarge", "2xlarge", "4xlarge")
+_USUAL: Final = (*_TO_4, "8xlarge", "12xlarge", "16xlarge", "24xlarge", "32xlarge", "48xlarge")
+_AWS_FAMILIES: Final = tuple(
+    (re.compile(pattern), sizes)
+    for pattern, sizes in (
+        (r"t2|t3a?|t4g", ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge")),
+        (r"m1", ("small", "medium", "large", "xlarge")),
+        (r"m3", ("medium", "large", "xlarge", "2xlarge")),
+        (r"m4", (*_TO_4, "10xlarge", "16xlarge")),
+        (r"c[34]|r3", (*_TO_4, "8xlarge")),
+        (r"r4", (*_TO_4, "8xlarge", "16xlarge")),
+        (r"c5d?", (*_TO_4, "9xlarge", "12xlarge", "18xlarge", "24xlarge")),
+        (r"c5n", (*_TO_4, "9xlarge", "18xlarge")),
+        (r"[mcr][678]gd?|c[678]gn", ("medium", *_USUAL)),
+        (r"[mr]5[adn]*|c5ad?|[mcr][678][ai]d?n?(-flex)?", _USUAL),
+    )
+)
+_TWOS: Final = (2, 4, 8, 16, 32, 48, 64, 80, 96, 128)
+_N1: Final = (2, 4, 8, 16, 32, 64, 96)
+# Of Azure and Google: what stands before and behind the processors, and how many of these there are.
+_NUMBERED: Final = tuple(
+    (re.compile(pattern, re.IGNORECASE), steps)
+    for pattern, steps in (
+        (r"((?:standard_)?[de])(\d+)([a-z]*_v[3-9])", _TWOS),
+        (r"((?:standard_)?f)(\d+)([a-z]*_v[2-9])", _TWOS),
+        (r"((?:standard_)?b)(\d+)(ms)", (2, 4, 8, 12, 16, 20)),
+        (r"(n1-standard-)(\d+)()", (1, *_N1)),
+        (r"(n1-high(?:mem|cpu)-)(\d+)()", _N1),
+        (r"((?:e2|n2d?|n4)-(?:standard|highmem|highcpu)-)(\d+)()", _TWOS),
+    )
+)
 _GCORE: Final = re.compile(r"(g\d+[a-z]*-[a-z]+-)(\d+)-(\d+)")
-# In quarters of the smallest of them all.
-_AWS_UNITS: Final = {"nano": 1, "micro": 2, "small": 4, "medium": 8, "large": 16}
-_AWS_STEPS: Final = (*_AWS_UNITS.values(), 32, 64, 128, 256, 512)
-_STEPS: Final = (1, 2, 4, 8, 16, 32, 64)
 
 
 class Smaller(NamedTuple):
@@ -28,44 +56,34 @@ class Smaller(NamedTuple):
     share: Decimal
 
 
+@lru_cache(4096)
 def smaller(size: str) -> Smaller | None:
     """The size next below in its family; None when there is none. KeyError: nobody knows this size."""
+    units, sizes = _family(size)
+    below = max((known for known in sizes if known < units), default=None)
+    return None if below is None else Smaller(sizes[below], quotient(Decimal(below), Decimal(units)))
+
+
+def aws_sizes(family: str) -> Sequence[str]:
+    """The sizes of a family of AWS, the smallest first; none of one that nobody knows."""
+    return next((sizes for pattern, sizes in _AWS_FAMILIES if pattern.fullmatch(family)), ())
+
+
+def _family(size: str) -> tuple[int, dict[int, str]]:
+    """How much a size is, and the sizes of its family by how much they are. KeyError."""
     if match := _AWS.fullmatch(size):
-        return _smaller_aws(*match.groups())
-    if match := _GCORE.fullmatch(size):
-        family, processors, memory = match[1], int(match[2]), int(match[3])
-        return _scaled(processors, 1, lambda below: f"{family}{below}-{memory * below // processors}")
-    if match := _GOOGLE.fullmatch(size):
         family = match[1]
-        return _scaled(int(match[2]), 1 if family.startswith("n1-") else 2, lambda below: f"{family}{below}")
-    if match := _AZURE.fullmatch(size):
-        family, rest = match[1], match[3]
-        least = 2 if "_v" in rest.lower() else 1
-        return _scaled(int(match[2]), least, lambda below: f"{family}{below}{rest}")
+        if (name := match[2] + match[3]) in aws_sizes(family):
+            return _units(name), {_units(known): f"{family}.{known}" for known in aws_sizes(family)}
+    if match := _GCORE.fullmatch(size):
+        family, units, memory = match[1], int(match[2]), int(match[3])
+        return units, {n: f"{family}{n}-{memory * n // units}" for n in (1, *_TWOS)}
+    for pattern, steps in _NUMBERED:
+        if match := pattern.fullmatch(size):
+            return int(match[2]), {n: f"{match[1]}{n}{match[3]}" for n in steps}
     raise KeyError(size)
 
 
-def _scaled(processors: int, least: int, named: Callable[[int], str]) -> Smaller | None:
-    below = _below(processors, _STEPS, least)
-    return None if below is None else Smaller(named(below), _share(below, processors))
-
-
-def _below(units: int, steps: tuple[int, ...], least: int) -> int | None:
-    place = bisect_left(steps, units) - 1
-    return steps[place] if place >= 0 and steps[place] >= least else None
-
-
-def _share(below: int, units: int) -> Decimal:
-    return quotient(Decimal(below), Decimal(units))
-
-
-def _smaller_aws(family: str, name: str, times: str | None) -> Smaller | None:
-    units = _AWS_UNITS[name] if times is None else 32 * int(times or 1)
-    kind = re.sub(r"^[a-z]+\d+", "", family)
-    smallest = "nano" if family.startswith("t") else "medium" if "g" in kind else "large"
-    below = _below(units, _AWS_STEPS, _AWS_UNITS[smallest])
-    if below is None:
-        return None
-    names = {known: word for word, known in _AWS_UNITS.items()}
-    word = names.get(below) or f"{below // 32 if below > 32 else ''}xlarge"
-    return Smaller(f"{family}.{word}", _share(below, units))
+def _units(name: str) -> int:
+    word = name.lstrip("0123456789")
+    return int(name[: -len(word)] or 1) * _WORDS[word]
