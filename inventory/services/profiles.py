@@ -1,16 +1,19 @@
 """Mapping profiles: how a tenant's own kinds of files are read."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.db import IntegrityError, transaction
 
 from accounts.errors import Conflict, ValidationFailed
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.rows import row_locked
 from accounts.services.logs import deed
+from accounts.services.tenants import tenant_lock
 from inventory.layouts import PLAIN, SHIPPED, Layout, columns_of, focus_layout, layout_document, layout_of
 from inventory.models import Import, MappingProfile
 
+MOST: Final = 100  # of a tenant: a header is held against all of them
 SHIPPED_NAMES = frozenset({"plain", "focus", *(layout.name for layout in SHIPPED)})
 
 
@@ -18,10 +21,16 @@ SHIPPED_NAMES = frozenset({"plain", "focus", *(layout.name for layout in SHIPPED
 def profile_create(
     *, by: Principal, tenant: Tenant, name: str, kind: str, columns: dict[str, list[str]], **settings: Any
 ) -> MappingProfile:
-    """A new profile; `columns` has our column → the names that files call it by. Errors: 400, 409."""
+    """A new profile; `columns` has our column → the names that files call it by.
+
+    Errors: 400; 409 the name is taken, or there are too many.
+    """
     if name in SHIPPED_NAMES or name.startswith("focus-"):
         raise Conflict(f"{name!r} is the name of a profile that everybody has.")
     layout = _layout(name, kind, columns, settings)
+    tenant = tenant_lock(tenant)
+    if MappingProfile.objects.for_tenant(tenant).count() >= MOST:
+        raise Conflict(f"A tenant has at most {MOST} mapping profiles.")
     profile = MappingProfile(tenant=tenant, name=name, kind=kind, definition=layout_document(layout))
     try:
         with transaction.atomic():
@@ -48,12 +57,10 @@ def profile_names(tenant: Tenant, kind: str) -> list[str]:
 
 @transaction.atomic
 def profile_delete(*, by: Principal, profile: MappingProfile) -> None:
-    """Remove a profile; imports that were read by it stay as they are."""
-    deed(
-        by=by, action="mapping_profile.deleted", tenant=profile.tenant, subject=profile,
-        payload={"name": profile.name},
-    )  # fmt: skip
-    profile.delete()
+    """Remove a profile; imports that were read by it stay as they are. Errors: 404."""
+    row = row_locked(profile)
+    deed(by=by, action="mapping_profile.deleted", tenant=row.tenant, subject=row, payload={"name": row.name})
+    row.delete()
 
 
 def _layout(name: str, kind: str, columns: dict[str, list[str]], settings: dict[str, Any]) -> Layout:

@@ -8,6 +8,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 
 from accounts.models import Tenant
 from inventory.models import CostLine, Import
+from inventory.services import profiles
 from inventory.tasks import check_import
 from inventory.tests.files import csv_bytes, json_bytes
 from inventory.tests.rows import cost, resource
@@ -87,6 +88,13 @@ def test_a_file_is_mapped_and_its_mapping_saved(api: Any, acme: Tenant) -> None:
 )
 def test_a_profile_that_means_nothing_is_refused(api: Any, acme: Tenant, body: Any, code: int) -> None:
     assert api.post("/api/v1/mapping-profiles", body).status_code == code
+
+
+def test_profiles_have_an_end(api: Any, acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(profiles, "MOST", 1)
+    body = {"kind": "costs", "columns": {"region": ["a"]}}
+    codes = [api.post("/api/v1/mapping-profiles", {**body, "name": name}).status_code for name in ("x", "y")]
+    assert codes == [201, 409]
 
 
 @pytest.mark.parametrize(
