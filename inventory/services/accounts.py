@@ -7,9 +7,10 @@ from uuid import UUID
 from django.db import IntegrityError, transaction
 from django.db.models import ProtectedError
 
-from accounts.errors import Conflict, NotFound
+from accounts.errors import Conflict
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.rows import row_check, row_locked
 from accounts.services.logs import deed
 from inventory.models import CloudAccount
 from inventory.providers import provider_of
@@ -24,7 +25,7 @@ def cloud_account_create(
 ) -> CloudAccount:
     """A new account of the tenant. Errors: 400; 409 the provider's account is there already."""
     account = CloudAccount(tenant=tenant, provider=provider_of(provider), account_id=account_id, **fields)
-    account.full_clean(validate_unique=False, validate_constraints=False)
+    row_check(account)
     try:
         with transaction.atomic():
             account.save(force_insert=True)
@@ -37,11 +38,11 @@ def cloud_account_create(
 @transaction.atomic
 def cloud_account_update(*, by: Principal, account: CloudAccount, changes: dict[str, Any]) -> CloudAccount:
     """Change the name of an account or whether it is in use. Errors: 400, 404."""
-    row = _locked(account)
+    row = row_locked(account)
     before = {name: [getattr(row, name), value] for name, value in changes.items()}
     for name, value in changes.items():
         setattr(row, name, value)
-    row.full_clean(validate_unique=False, validate_constraints=False)
+    row_check(row)
     row.save(update_fields=[*changes, "updated_at"])
     deed(
         by=by, action="cloud_account.updated", tenant=row.tenant, subject=row, changes=before,
@@ -53,7 +54,7 @@ def cloud_account_update(*, by: Principal, account: CloudAccount, changes: dict[
 @transaction.atomic
 def cloud_account_delete(*, by: Principal, account: CloudAccount) -> None:
     """Remove an account. Errors: 404; 409 while resources or costs name it."""
-    row = _locked(account)
+    row = row_locked(account)
     deed(by=by, action="cloud_account.deleted", tenant=row.tenant, subject=row, payload=_told(row))
     try:
         row.delete()
@@ -91,14 +92,6 @@ def cloud_accounts_take(*, tenant: Tenant, named: Iterable[tuple[str, str, str]]
         CloudAccount.objects.bulk_create(missing, ignore_conflicts=True)
         known = {(a.provider, a.account_id): a.pk for a in rows.only("provider", "account_id")}
     return known
-
-
-def _locked(account: CloudAccount) -> CloudAccount:
-    rows = CloudAccount.objects.for_tenant(account.tenant).select_for_update()
-    row: CloudAccount | None = rows.filter(pk=account.pk).first()
-    if row is None:
-        raise NotFound("There is no such account.")
-    return row
 
 
 def _told(account: CloudAccount) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from accounts.errors import Conflict, ValidationFailed
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.rows import row_check, row_locked
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.filters import read_filter
@@ -44,9 +45,9 @@ def allocation_rule_create(
 
 @transaction.atomic
 def allocation_rule_update(*, by: Principal, rule: AllocationRule, changes: dict[str, Any]) -> AllocationRule:
-    """Change it; `targets` are replaced as a whole. Errors: as of `allocation_rule_create`."""
-    tenant = tenant_lock(rule.tenant)
-    row: AllocationRule = AllocationRule.objects.for_tenant(tenant).select_for_update().get(pk=rule.pk)
+    """Change it; `targets` are replaced as a whole. Errors: as of `allocation_rule_create`, and 404."""
+    tenant_lock(rule.tenant)
+    row = row_locked(rule)
     changes = dict(changes)
     targets = changes.pop("targets", None)
     before = {name: [getattr(row, name), value] for name, value in changes.items()}
@@ -64,8 +65,10 @@ def allocation_rule_update(*, by: Principal, rule: AllocationRule, changes: dict
 
 @transaction.atomic
 def allocation_rule_delete(*, by: Principal, rule: AllocationRule) -> None:
-    _log(by, "allocation_rule.deleted", rule)
-    rule.delete()
+    """Errors: 404."""
+    row = row_locked(rule)
+    _log(by, "allocation_rule.deleted", row)
+    row.delete()
 
 
 def targets_of(rule: AllocationRule) -> list[dict[str, Any]]:
@@ -73,7 +76,7 @@ def targets_of(rule: AllocationRule) -> list[dict[str, Any]]:
 
 
 def _save(rule: AllocationRule) -> None:
-    rule.full_clean(validate_unique=False, validate_constraints=False)
+    row_check(rule)
     read_filter(rule.filter, charge_properties(rule.tenant))
     try:
         with transaction.atomic():

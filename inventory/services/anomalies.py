@@ -10,6 +10,7 @@ from accounts.errors import NotFound
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.rows import row_check
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.models import AnomalyFeedback, AnomalyThresholds
@@ -47,7 +48,7 @@ def anomaly_thresholds_set(*, by: Principal, tenant: Tenant, changes: dict[str, 
     told = {name: [str(getattr(row, name)), str(value)] for name, value in changes.items()}
     for name, value in changes.items():
         setattr(row, name, value)
-    row.full_clean(validate_unique=False, validate_constraints=False)
+    row_check(row)
     row.save()
     deed(by=by, action="anomaly_thresholds.set", tenant=tenant, subject=row, changes=told)
     return row

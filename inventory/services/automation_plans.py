@@ -8,13 +8,14 @@ from django.db import transaction
 from accounts.errors import Conflict, ValidationFailed
 from accounts.models import MailKind, Membership
 from accounts.principals import Principal
+from accounts.rows import row_locked
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
 from inventory.actions import SUMMARY, Action, action_name, effect_q, expectation
 from inventory.models import AutomationRule, AutomationRun, AutomationTarget, Resource
 from inventory.queries.automation import Definition, conditions, fleet_of, obstacle, reason, rule_targets
 from inventory.queries.owners import resource_properties
-from inventory.services.automation_rules import AUTOMATION, rule_locked
+from inventory.services.automation_rules import AUTOMATION
 from inventory.services.automation_runs import run_end, run_freeze, run_of, told
 
 State = AutomationRun.State
@@ -30,7 +31,7 @@ def rule_plan(*, by: Principal, rule: AutomationRule) -> AutomationRun:
     Without anything that matches it is COMPLETED at once. A plan that waited gives way to it.
     Errors: 404; 409 the rule is switched off, or a run of it is not over.
     """
-    rule = rule_locked(rule)
+    rule = row_locked(rule)
     if not rule.is_enabled:
         raise Conflict("The rule is switched off.")
     if is_at_work(rule):

@@ -7,10 +7,10 @@ from typing import Any, Final
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from accounts.errors import Conflict, NotFound, ValidationFailed
+from accounts.errors import Conflict, ValidationFailed
 from accounts.models import ActivityCounter, ApiKey, Tenant
 from accounts.principals import SYSTEM, Principal
-from accounts.rows import row_check
+from accounts.rows import row_check, row_locked
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from accounts.wire import encode
@@ -50,7 +50,7 @@ def rule_create(*, by: Principal, tenant: Tenant, **fields: Any) -> AutomationRu
 @transaction.atomic
 def rule_update(*, by: Principal, rule: AutomationRule, changes: dict[str, Any]) -> AutomationRule:
     """Change some of FIELDS, or OLDER. Plans made before are not begun any more. Errors: 400, 404, 409."""
-    row = rule_locked(rule)
+    row = row_locked(rule)
     before = {name: getattr(row, name) for name in FIELDS}
     told = {name: [before[name], value] for name, value in _read(changes).items() if before[name] != value}
     if not told:
@@ -73,20 +73,11 @@ def rule_update(*, by: Principal, rule: AutomationRule, changes: dict[str, Any])
 @transaction.atomic
 def rule_delete(*, by: Principal, rule: AutomationRule) -> None:
     """Remove it with what it planned. Errors: 404; 409 while a run of it is at work."""
-    row = rule_locked(rule)
+    row = row_locked(rule)
     if row.runs.filter(state=AutomationRun.State.RUNNING).exists():
         raise Conflict("A run of this rule is at work; switch the rule off and delete it after that.")
     deed(by=by, action="automation_rule.deleted", tenant=row.tenant, subject=row, payload={"name": row.name})
     row.delete()
-
-
-def rule_locked(rule: AutomationRule) -> AutomationRule:
-    """The rule's row until the transaction ends. Errors: 404."""
-    rows = AutomationRule.objects.for_tenant(rule.tenant).select_for_update(of=("self",))
-    row: AutomationRule | None = rows.select_related("tenant").filter(pk=rule.pk).first()
-    if row is None:
-        raise NotFound("There is no such rule.")
-    return row
 
 
 def people(by: Principal) -> list[str]:

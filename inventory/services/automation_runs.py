@@ -13,12 +13,13 @@ from accounts.background import ask_worker
 from accounts.errors import Conflict, PermissionRefused
 from accounts.models import Scope
 from accounts.principals import Principal
+from accounts.rows import row_locked
 from accounts.services.logs import deed
 from accounts.wire import encode
 from inventory.actions import Action, expectation
 from inventory.models import AutomationRule, AutomationRun, AutomationTarget
 from inventory.queries.automation import Definition
-from inventory.services.automation_rules import AUTOMATION, people, rule_locked
+from inventory.services.automation_rules import AUTOMATION, people
 
 State = AutomationRun.State
 TASK: Final = "inventory.step_automation"
@@ -33,7 +34,7 @@ def run_approve(*, by: Principal, run: AutomationRun, hash: str = "") -> Automat
     rule or the plan; 409 it does not wait, its time is over, or the rule was changed or switched off since.
     """
     by.require(Scope.ADMIN)
-    rule = rule_locked(run.rule)
+    rule = row_locked(run.rule)
     run.rule = rule
     if refusal := approval_refusal(by, run):
         raise PermissionRefused(refusal)
@@ -76,7 +77,7 @@ def run_undo(*, by: Principal, run: AutomationRun) -> AutomationRun:
     takes back, or it has been taken back already.
     """
     by.require(Scope.ADMIN)
-    rule = rule_locked(run.rule)
+    rule = row_locked(run.rule)
     if run.undoes_id is not None or run.undone_by.exists():
         raise Conflict("It takes another run back, or has been taken back already.")
     done = run.targets.filter(state=AutomationTarget.State.DONE, inverse__isnull=False).order_by("-position")

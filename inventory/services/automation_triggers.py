@@ -10,10 +10,11 @@ from django.utils import timezone
 
 from accounts.errors import AppError
 from accounts.models import ActivityEntry
+from accounts.rows import row_locked
 from accounts.services.logs import deed
 from inventory.models import AutomationRule
 from inventory.services.automation_plans import is_at_work, rule_fire
-from inventory.services.automation_rules import AUTOMATION, last_seq, rule_locked
+from inventory.services.automation_rules import AUTOMATION, last_seq
 from inventory.triggers import last_due
 
 CATCH_UP: Final = timedelta(hours=6)  # a moment missed by more is told, and not made up for
@@ -44,7 +45,7 @@ def rules_fire(*, now: datetime | None = None) -> int:
 @transaction.atomic
 def _fire(rule: AutomationRule, now: datetime) -> bool:
     """The one of several lookers who has the rule's lock first fires it; whether that made a plan."""
-    rule = rule_locked(rule)
+    rule = row_locked(rule)
     due = _due(rule, now)
     if due is None or not rule.is_enabled or is_at_work(rule):
         return False

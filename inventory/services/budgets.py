@@ -14,7 +14,7 @@ from accounts.errors import AppError, Conflict, ValidationFailed
 from accounts.exact import EXACT, canonical
 from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal
-from accounts.rows import row_check
+from accounts.rows import row_check, row_locked
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
@@ -47,8 +47,8 @@ def budget_create(*, by: Principal, tenant: Tenant, **fields: Any) -> Budget:
 
 @transaction.atomic
 def budget_update(*, by: Principal, budget: Budget, changes: dict[str, Any]) -> Budget:
-    """Change some of FIELDS. What was told in the running period stays told. Errors: 400, 409."""
-    row: Budget = Budget.objects.for_tenant(budget.tenant).select_for_update().get(pk=budget.pk)
+    """Change some of FIELDS. What was told in the running period stays told. Errors: 400, 404, 409."""
+    row = row_locked(budget)
     before = {name: getattr(row, name) for name in changes}
     for name, value in changes.items():
         setattr(row, name, value)
@@ -63,8 +63,10 @@ def budget_update(*, by: Principal, budget: Budget, changes: dict[str, Any]) -> 
 
 @transaction.atomic
 def budget_delete(*, by: Principal, budget: Budget) -> None:
-    deed(by=by, action="budget.deleted", tenant=budget.tenant, subject=budget, payload={"name": budget.name})
-    budget.delete()
+    """Errors: 404."""
+    row = row_locked(budget)
+    deed(by=by, action="budget.deleted", tenant=row.tenant, subject=row, payload={"name": row.name})
+    row.delete()
 
 
 def budgets_evaluate(*, now: datetime | None = None) -> int:

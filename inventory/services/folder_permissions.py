@@ -8,6 +8,7 @@ from django.utils import timezone
 from accounts.errors import Conflict
 from accounts.models import Invitation, Membership, Tenant, User
 from accounts.principals import Principal
+from accounts.rows import row_check, row_locked
 from accounts.services.invitations import invitation_send, invitation_withdraw
 from accounts.services.logs import deed
 from accounts.services.tenants import member_add, member_remove, tenant_lock
@@ -33,7 +34,7 @@ def folder_permission_grant(
     if FolderPermission.objects.for_tenant(tenant).filter(folder=folder).count() >= MOST:
         raise Conflict(f"A folder has rights of at most {MOST} people.")
     permission = FolderPermission(tenant=tenant, folder=folder, email=email.lower(), level=level)
-    permission.full_clean(validate_unique=False, validate_constraints=False)
+    row_check(permission)
     try:
         with transaction.atomic():
             permission.save()
@@ -49,7 +50,7 @@ def folder_permission_change(*, by: Principal, permission: FolderPermission, lev
     """Another level. Errors: 403, 404; 409 the folder's creator, who always manages it."""
     row = _changeable(by, permission)
     before, row.level = row.level, level
-    row.full_clean(validate_unique=False, validate_constraints=False)
+    row_check(row)
     row.save()
     _log(by, "folder_permission.changed", row, [before, level])
     return row
@@ -75,10 +76,9 @@ def guest_leave(*, by: Principal, tenant: Tenant, email: str) -> None:
 
 
 def _changeable(by: Principal, permission: FolderPermission) -> FolderPermission:
-    tenant = tenant_lock(permission.tenant)
+    tenant_lock(permission.tenant)
     require_level(by, permission.folder_id, Level.MANAGE)
-    rows = FolderPermission.objects.for_tenant(tenant).select_for_update(of=("self",))
-    row: FolderPermission = rows.select_related("folder", "tenant").get(pk=permission.pk)
+    row = row_locked(permission)
     if row.email == row.folder.creator:
         raise Conflict("Whoever created a folder always manages it.")
     return row

@@ -9,6 +9,7 @@ from django.db.models import ProtectedError
 from accounts.errors import Conflict, ValidationFailed
 from accounts.models import Scope, Tenant
 from accounts.principals import Principal
+from accounts.rows import row_check, row_locked
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.models import Folder, FolderPermission
@@ -48,8 +49,8 @@ def folder_update(*, by: Principal, folder: Folder, changes: dict[str, Any]) -> 
 
     Errors: 400 into itself; 403, 404; 409 the name is taken there.
     """
-    tenant = tenant_lock(folder.tenant)
-    row: Folder = Folder.objects.for_tenant(tenant).select_for_update().get(pk=folder.pk)
+    tenant_lock(folder.tenant)
+    row = row_locked(folder)
     changes = {name: value for name, value in changes.items() if getattr(row, name) != value}
     require_level(by, row.pk, Level.MANAGE if "parent_id" in changes else Level.EDIT)
     before = {name: [_plain(getattr(row, name)), _plain(value)] for name, value in changes.items()}
@@ -104,7 +105,7 @@ def _require_shallow(folder: Folder) -> None:
 
 
 def _save(folder: Folder) -> None:
-    folder.full_clean(validate_unique=False, validate_constraints=False)
+    row_check(folder)
     try:
         with transaction.atomic():
             folder.save()

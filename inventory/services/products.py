@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.errors import Conflict, RateLimited, ValidationFailed
 from accounts.models import AuditEntry, Scope, Tenant
 from accounts.principals import Principal
+from accounts.rows import row_check, row_locked
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.filters import CHARGES, RESOURCES, read_filter
@@ -51,8 +52,8 @@ def product_update(*, by: Principal, product: Product, changes: dict[str, Any]) 
 
     What a product owns is said by those who may write in the tenant. Errors: 400, 403, 404, 409.
     """
-    tenant = tenant_lock(product.tenant)
-    row: Product = Product.objects.for_tenant(tenant).select_for_update().get(pk=product.pk)
+    tenant_lock(product.tenant)
+    row = row_locked(product)
     changes = {name: value for name, value in changes.items() if getattr(row, name) != value}
     require_level(by, row.folder_id, Level.EDIT)
     before = {name: [str(getattr(row, name)), str(value)] for name, value in changes.items()}
@@ -69,10 +70,11 @@ def product_update(*, by: Principal, product: Product, changes: dict[str, Any]) 
 @transaction.atomic
 def product_delete(*, by: Principal, product: Product) -> None:
     """Remove it; what it owned is the next product's that matches, or nobody's. Errors: 403, 404, 409."""
-    require_level(by, product.folder_id, Level.EDIT)
-    _log(by, "product.deleted", product)
+    row = row_locked(product)
+    require_level(by, row.folder_id, Level.EDIT)
+    _log(by, "product.deleted", row)
     try:
-        product.delete()
+        row.delete()
     except ProtectedError as error:
         raise Conflict("A rule of showback names this product.") from error
 
@@ -158,7 +160,7 @@ def _require_turn(by: Principal, tenant: Tenant) -> None:
 
 
 def _save(product: Product) -> None:
-    product.full_clean(validate_unique=False, validate_constraints=False)
+    row_check(product)
     try:
         with transaction.atomic():
             product.save()

@@ -6,11 +6,11 @@ from typing import Any
 
 from django.db import transaction
 
-from accounts.errors import NotFound, ValidationFailed
+from accounts.errors import ValidationFailed
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import Principal
-from accounts.rows import row_check
+from accounts.rows import row_check, row_locked
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.models import ExchangeRate
@@ -39,9 +39,7 @@ def exchange_rate_set(
 @transaction.atomic
 def exchange_rate_delete(*, by: Principal, rate: ExchangeRate) -> None:
     """Take a rate back: the one before it holds again. Errors: 404."""
-    row = ExchangeRate.objects.for_tenant(rate.tenant).select_for_update().filter(pk=rate.pk).first()
-    if row is None:
-        raise NotFound("There is no such rate.")
+    row = row_locked(rate)
     deed(by=by, action="exchange_rate.deleted", tenant=row.tenant, subject=row, payload=_told(row))
     row.delete()
 

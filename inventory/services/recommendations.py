@@ -12,6 +12,7 @@ from accounts.errors import Conflict, ValidationFailed
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.rows import row_locked
 from accounts.services.logs import deed
 from inventory.models import Recommendation, Resource
 
@@ -103,8 +104,7 @@ def _move(
     word: str,
     **fields: Any,
 ) -> Recommendation:
-    found = Recommendation.objects.for_tenant(row.tenant).select_for_update().select_related("tenant")
-    row = found.get(pk=row.pk)
+    row = row_locked(row)
     if row.status not in before:
         raise Conflict(f"The recommendation is {row.status}.")
     was, row.status = row.status, status

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from accounts.errors import Conflict
 from accounts.models import Tenant
 from accounts.principals import Principal
-from accounts.rows import row_check
+from accounts.rows import row_check, row_locked
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
 from inventory.filters import read_filter
@@ -32,8 +32,8 @@ def saved_view_create(*, by: Principal, tenant: Tenant, **fields: Any) -> SavedV
 
 @transaction.atomic
 def saved_view_update(*, by: Principal, view: SavedView, changes: dict[str, Any]) -> SavedView:
-    """Change its name, filter or group_by. Errors: as of `saved_view_create`."""
-    row: SavedView = SavedView.objects.for_tenant(view.tenant).select_for_update().get(pk=view.pk)
+    """Change its name, filter or group_by. Errors: as of `saved_view_create`, and 404."""
+    row = row_locked(view)
     told = {name: [getattr(row, name), value] for name, value in changes.items()}
     for name, value in changes.items():
         setattr(row, name, value)
@@ -45,8 +45,10 @@ def saved_view_update(*, by: Principal, view: SavedView, changes: dict[str, Any]
 
 @transaction.atomic
 def saved_view_delete(*, by: Principal, view: SavedView) -> None:
-    deed(by=by, action="saved_view.deleted", tenant=view.tenant, subject=view, payload={"name": view.name})
-    view.delete()
+    """Errors: 404."""
+    row = row_locked(view)
+    deed(by=by, action="saved_view.deleted", tenant=row.tenant, subject=row, payload={"name": row.name})
+    row.delete()
 
 
 def _save(view: SavedView) -> None:
