@@ -3,7 +3,7 @@
 from typing import Any
 
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter, extend_schema, extend_schema_serializer
 from rest_framework import serializers
 from rest_framework.decorators import action
 from rest_framework.exceptions import ValidationError
@@ -44,6 +44,7 @@ class DeadLetterResponse(serializers.ModelSerializer[DeadLetter]):
         )  # fmt: skip
 
 
+@extend_schema_serializer(many=False)
 class DeadLetterListResponse(serializers.Serializer[Any]):
     dead_letters = DeadLetterResponse(many=True, source="letters")
     next_cursor = serializers.CharField(allow_null=True)
