@@ -20,6 +20,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.negotiation.LenientNegotiation",
     "URL_FORMAT_OVERRIDE": None,  # `format` is a parameter of several calls of the contract
+    "DEFAULT_METADATA_CLASS": "config.metadata.PlainMetadata",
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
     "DEFAULT_PAGINATION_CLASS": "config.pagination.PagePagination",
     "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
