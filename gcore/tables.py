@@ -3,16 +3,16 @@
 import csv
 import io
 import itertools
-import zipfile
 from collections.abc import Generator
 from decimal import Decimal
 from typing import IO, Any, Final
 
 from openpyxl import load_workbook
-from openpyxl.utils.exceptions import InvalidFileException
 
 from accounts.errors import ValidationFailed
 from accounts.wire import decode
+from inventory.files.opening import ALWAYS_UNPACKED, MOST_TIMES
+from inventory.files.xlsx_table import BROKEN, check_workbook
 
 BOM: Final = b"\xef\xbb\xbf"
 ZIP: Final = b"PK\x03\x04"
@@ -84,9 +84,10 @@ def _json_records(body: bytes) -> Generator[Record, None, None]:
 
 def _xlsx_records(file: IO[bytes]) -> Generator[Record, None, None]:
     try:
+        check_workbook(file, MOST_TIMES, ALWAYS_UNPACKED)
         book = load_workbook(file, read_only=True, data_only=True)
         yield from ([_text(value) for value in row] for row in book.worksheets[0].iter_rows(values_only=True))
-    except (InvalidFileException, zipfile.BadZipFile, KeyError, IndexError, ValueError, OSError) as error:
+    except BROKEN as error:
         raise ReportRefused(f"It is no XLSX that can be read: {shown(str(error))}.") from error
 
 

@@ -1,6 +1,7 @@
 """A report gives the rows of one customer, each number exactly, or it gives nothing."""
 
 import io
+import zipfile
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from openpyxl import Workbook
 from accounts.wire import encode
 from gcore.parsing import Aside, ReportReader, Row, metric_of
 from gcore.tables import MAX_HELD, ReportRefused
+from inventory.tests.files import xlsx_bytes
 
 HEADER = (
     "Client ID,Company name,Feature ID,Feature name,Metric value,"
@@ -28,6 +30,22 @@ def refused(body: str | bytes) -> ReportRefused:
     with pytest.raises(ReportRefused) as error:
         read(body)
     return error.value
+
+
+def spoilt_workbook() -> bytes:
+    """One whose parts are all there, but cannot be unpacked."""
+    body = bytearray(xlsx_bytes([["a"], ["b"]]))
+    at = body.index(b"xl/theme/theme1.xml") + 100
+    body[at : at + 400] = b"9" * 400
+    return bytes(body)
+
+
+def swelling_workbook() -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("xl/workbook.xml", "<a/>")
+        archive.writestr("xl/worksheets/sheet1.xml", b"0" * 100_000_000)
+    return out.getvalue()
 
 
 def lines(*rows: str) -> str:
@@ -127,6 +145,8 @@ def test_a_refusal_never_shows_anybodys_row() -> None:
         ('[{"Client ID": 1}]', "The JSON is not of the form"),
         ("{", "Invalid JSON"),
         (b"PK\x03\x04 not a workbook", "It is no XLSX that can be read"),
+        (spoilt_workbook(), "It is no XLSX that can be read"),
+        (swelling_workbook(), "It is no XLSX that can be read: The workbook unpacks to 100,000,004 bytes"),
         (lines(HEADER, MINE.replace("SDG", '"SDG')), "It is no CSV in UTF-8 all through"),
         (lines(HEADER, MINE).encode() + b"\xff\xfe", "It is no CSV in UTF-8 all through"),
         (lines(HEADER + ",client_id", MINE + ",111"), "The column 'client_id' stands in it twice."),

@@ -2,6 +2,7 @@
 
 import warnings
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
@@ -19,7 +20,11 @@ STRINGS: Final = "xl/sharedStrings.xml"
 MOST_STRINGS: Final = 64 * MEBIBYTE  # these alone are kept in memory
 MOST_ROWS: Final = 1_048_576  # of a sheet; a row may say that any number of empty ones stand before it
 FORMULA: Final = "\x00formula"
-_BROKEN: Final = (KeyError, ValueError, TypeError, AttributeError, ParseError, InvalidFileException, OSError)
+# What openpyxl and zipfile raise at damaged, encrypted and foreign files.
+BROKEN: Final = (
+    KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError, OSError, EOFError,
+    ParseError, InvalidFileException, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 class XlsxTable:
@@ -28,12 +33,12 @@ class XlsxTable:
 
     def __init__(self, file: IO[bytes], most_times: int, always: int) -> None:
         self.notes: list[str] = []
-        _check(file, most_times, always)
+        check_workbook(file, most_times, always)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of styles and extensions that nobody here looks at
                 sheet = load_workbook(file, read_only=True).worksheets[0]
-        except (*_BROKEN, IndexError) as error:
+        except BROKEN as error:
             raise BadFile("The workbook cannot be read; save it anew as XLSX.") from error
         sheet.reset_dimensions()  # what the file says of its size may be wrong
         self._rows = enumerate(sheet.iter_rows(), start=1)
@@ -61,14 +66,14 @@ class XlsxTable:
                 if number > MOST_ROWS or len(row) > MOST_COLUMNS:
                     raise BadFile(f"Row {number:,} is beyond {MOST_ROWS:,} rows or {MOST_COLUMNS:,} columns.")
                 yield number, [_text(cell) for cell in row]
-        except _BROKEN as error:
+        except BROKEN as error:
             if isinstance(error, BadFile):
                 raise
             raise BadFile("The workbook cannot be read to its end; save it anew as XLSX.") from error
 
 
-def _check(file: IO[bytes], most_times: int, always: int) -> None:
-    """Refuse what is no workbook, and what would unpack beyond any use."""
+def check_workbook(file: IO[bytes], most_times: int, always: int) -> None:
+    """BadFile for what is no workbook, and for what would unpack beyond any use."""
     with zipfile.ZipFile(file) as archive:
         parts = {part.filename: part for part in archive.infolist()}
     if "xl/workbook.xml" not in parts:
