@@ -156,7 +156,9 @@ def import_preview(*, by: Principal, run: Import) -> Import:
 
 
 def import_missing(run: Import) -> list[str]:
-    """Our columns that the import still needs."""
+    """Our columns that the import still needs; none where it came in no file."""
+    if not run.layout:
+        return []
     layout = layout_of(run.layout)
     return [name for name in missing(layout, run.header) if name not in run.mapping]
 

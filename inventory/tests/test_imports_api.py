@@ -179,3 +179,11 @@ def test_calls_of_the_bulk_api_are_in_the_list(api: Any, acme: Tenant) -> None:
     assert (run["origin"], run["state"], run["totals"]) == ("api", "applied", {"USD": "12.34"})
     assert api.get(f"{URL}/{run['id']}").json()["mapping"] == {}
     assert api.post(f"{URL}/{run['id']}/undo").status_code == 409
+
+
+def test_what_came_in_no_file_is_not_read_again(api: Any, acme: Tenant) -> None:
+    api.post("/api/v1/resources/bulk", {"items": [resource()]})
+    one = f"{URL}/{Import.objects.get().pk}"
+    assert api.post(f"{one}/preview").status_code == 409
+    assert api.patch(one, {"profile": "plain"}).status_code == 409
+    assert api.get(one).json()["missing"] == []
