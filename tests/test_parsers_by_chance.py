@@ -9,13 +9,15 @@ import io
 import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import AppError, ValidationFailed
-from gcore.parsing import Aside, ReportReader, ReportRefused
+from gcore.parsing import Aside, ReportReader
+from gcore.tables import ReportRefused
 from inventory.cells import Cells, Notes
 from inventory.files import BadFile, table_open
 from inventory.files.table import MOST_COLUMNS
@@ -171,8 +173,8 @@ def test_cloud_events(changes: list[Mapping[str, Any]], home: str) -> None:
     for one in sent:
         headers = {f"ce-{name}": str(value) for name, value in one.items() if name != "data"}
         body = json.dumps(one.get("data")).encode("utf-8", "surrogatepass")
-        takes.append(lambda one=one: take_structured(json.dumps(one).encode(), admit, home=home))
-        takes.append(lambda h=headers, body=body: take_binary(body, admit, headers=h, home=home))
+        takes.append(partial(take_structured, json.dumps(one).encode(), admit, home=home))
+        takes.append(partial(take_binary, body, admit, headers=headers, home=home))
         mode_of("", headers)
     for take in takes:
         with contextlib.suppress(AppError):
