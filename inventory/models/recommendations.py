@@ -18,7 +18,8 @@ class Recommendation(TenantOwned):
 
     `subject` is the id of the resource, or for what is no resource one made of its name. The saving is per
     month of 365/12 days, 0 where nothing is saved. `missing` names the data without which the rule could not
-    judge when it last looked: what stands here then is from before.
+    judge when it last looked: what stands here then is from before. `said` is the digest of what it said at
+    that time; said again, nothing is written.
     """
 
     class Status(models.TextChoices):
@@ -58,6 +59,7 @@ class Recommendation(TenantOwned):
     action_items = models.JSONField(default=list)
     evidence = ExactJSONField(default=dict)
     missing = models.JSONField(default=list)
+    said = models.CharField(max_length=32, blank=True, editable=False)
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.OPEN)
     status_reason = models.CharField(max_length=2000, blank=True)
     status_by = models.CharField(max_length=320, blank=True)

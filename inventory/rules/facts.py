@@ -10,9 +10,9 @@ from typing import Any
 from accounts.exact import EXACT, canonical, number_of, quotient
 from inventory import reading
 from inventory.kinds import Kind, is_attached, is_running, is_stopped, kind_of
-from inventory.models import Resource
 from inventory.queries.fleet import Fleet
 from inventory.queries.spends import Key, Spend
+from inventory.queries.stock import Stock
 
 ZERO = Decimal(0)
 
@@ -52,7 +52,7 @@ class Facts:
 
     def __init__(
         self,
-        resource: Resource,
+        resource: Stock,
         *,
         spend: Spend | None,
         since: datetime,
@@ -66,7 +66,7 @@ class Facts:
 
     @property
     def key(self) -> Key:
-        return self.resource.provider, self.resource.resource_id
+        return self.resource.key
 
     @property
     def running(self) -> bool:
@@ -136,16 +136,20 @@ class Facts:
 
     def price(self) -> Price | None:
         """What it costs now; None when that is nothing. Errors: Lacking."""
-        if self._spend is not None:
-            found = Price(self._spend.daily, self._spend.currency, self._spend)
-            return found if found.daily > 0 else None
-        daily = self._estimate()
-        if daily is None:
+        found = self._price
+        if found is None:
             raise Lacking("costs")
-        return Price(daily, self.resource.currency, None) if daily > 0 else None
+        return found if found.daily > 0 else None
+
+    @cached_property
+    def _price(self) -> Price | None:
+        if self._spend is not None:
+            return Price(self._spend.daily, self._spend.currency, self._spend)
+        daily = self._estimate()
+        return None if daily is None else Price(daily, self.resource.currency, None)
 
     def _estimate(self) -> Decimal | None:
-        daily: Decimal | None = self.resource.cost_daily
+        daily = self.resource.cost_daily
         if daily is None and self.resource.cost_monthly is not None:
             daily = quotient(EXACT.multiply(self.resource.cost_monthly, Decimal(12)), Decimal(365))
         return daily

@@ -1,9 +1,11 @@
 """All rules over a tenant's resources, chunk by chunk: what is in memory does not grow with their number."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID, uuid5
+
+from django.db.models import QuerySet
 
 from accounts.models import Tenant
 from inventory.kinds import Kind, kind_of
@@ -13,6 +15,7 @@ from inventory.queries.fleet import Fleet
 from inventory.queries.recommendations import rule_settings
 from inventory.queries.spans import Span
 from inventory.queries.spends import Key, Spend, spends, spends_of
+from inventory.queries.stock import Stock, stock
 from inventory.rules import RESOURCE_RULES, TENANT_RULES
 from inventory.rules.base import Finding, ResourceRule, Rule, Thresholds
 from inventory.rules.facts import Facts, Lacking
@@ -20,15 +23,17 @@ from inventory.rules.facts import Facts, Lacking
 CHUNK: Final = 2_000
 DAY: Final = timedelta(days=1)
 MADE_OF: Final = frozenset({Kind.SNAPSHOT, Kind.IMAGE})
-WITH_STATE: Final = MADE_OF | {Kind.MACHINE, Kind.VOLUME, Kind.ADDRESS}
 
 
 class Judged(NamedTuple):
-    """What a rule says of a subject: a finding, what it lacks to say anything, or neither: all is well."""
+    """What a rule says of a subject: a finding, what it lacks to say anything, or neither: all is well.
+
+    `resource` is the id of the subject if that is one.
+    """
 
     rule: Rule
     subject: UUID
-    resource: Resource | None
+    resource: UUID | None
     provider: str
     native_id: str
     finding: Finding | None = None
@@ -36,9 +41,10 @@ class Judged(NamedTuple):
 
 
 class Chunk(NamedTuple):
-    """Some resources, and all of what rules found or could not judge about them."""
+    """So many resources of `about`, and all of what rules found or could not judge about them."""
 
-    resources: Sequence[Resource]
+    about: QuerySet[Resource]
+    resources: int
     judged: list[Judged]
 
 
@@ -64,17 +70,17 @@ class Judge:
     def chunks(self) -> Iterator[Chunk]:
         """All resources in the byte order of provider and id, with what was found."""
         billed = _Merged(spends(self.tenant, self.through) if self.through else iter(()))
-        for rows in self._resources():
-            facts = self._facts(rows, {key: billed.take(key) for key in map(_key, rows)})
-            yield Chunk(
-                rows, [one for each in facts for one in self._judged(each) if one.finding or one.missing]
-            )
+        for about, rows in self._stretches():
+            facts = self._facts(about, rows, {row.key: billed.take(row.key) for row in rows})
+            said = [one for each in facts for one in self._judged(each) if one.finding or one.missing]
+            yield Chunk(about, len(rows), said)
 
     def of_resource(self, resource: Resource) -> list[Judged]:
         """What each rule about such a thing says of one resource now."""
-        key = _key(resource)
-        found = spends_of(self.tenant, self.through, [key]) if self.through else {}
-        (facts,) = self._facts([resource], {key: found.get(key)})
+        about: QuerySet[Resource] = Resource.objects.for_tenant(self.tenant).filter(pk=resource.pk)
+        (row,) = stock(about)
+        found = spends_of(self.tenant, self.through, [row.key]) if self.through else {}
+        (facts,) = self._facts(about, [row], {row.key: found.get(row.key)})
         return list(self._judged(facts))
 
     def of_tenant(self) -> Iterator[Judged]:
@@ -85,17 +91,20 @@ class Judge:
                 subject = uuid5(self.tenant.pk, f"{provider}/{name}")
                 yield Judged(rule, subject, None, provider, name, finding, missing)
 
-    def _resources(self) -> Iterator[list[Resource]]:
+    def _stretches(self) -> Iterator[tuple[QuerySet[Resource], list[Stock]]]:
         """By key and not by a cursor, so that each chunk may be written in a transaction of its own."""
-        rows = Resource.objects.for_tenant(self.tenant).order_by("resource_id")
+        rows: QuerySet[Resource] = Resource.objects.for_tenant(self.tenant)
         for provider in sorted({provider for provider, _ in self.fleet.kinds}):
             mine, after = rows.filter(provider=provider), ""
-            while chunk := list(mine.filter(resource_id__gt=after)[:CHUNK]):
-                yield chunk
-                after = chunk[-1].resource_id
+            while chunk := stock(mine.filter(resource_id__gt=after).order_by("resource_id")[:CHUNK]):
+                last = chunk[-1].resource_id
+                yield mine.filter(resource_id__gt=after, resource_id__lte=last), chunk
+                after = last
 
-    def _facts(self, rows: Sequence[Resource], spend: dict[Key, Spend | None]) -> Iterator[Facts]:
-        since = self._since(rows)
+    def _facts(
+        self, about: QuerySet[Resource], rows: Sequence[Stock], spend: dict[Key, Spend | None]
+    ) -> Iterator[Facts]:
+        since = self._since(about)
         sources = {
             (row.provider, str(row.details["source"]))
             for row in rows
@@ -105,30 +114,31 @@ class Judge:
         for row in rows:
             yield Facts(
                 row,
-                spend=spend[_key(row)],
+                spend=spend[row.key],
                 since=since.get(row.pk, row.first_seen_at),
                 present=present,
                 fleet=self.fleet,
                 now=self.now,
             )
 
-    def _since(self, rows: Iterable[Resource]) -> dict[UUID, datetime]:
+    def _since(self, about: QuerySet[Resource]) -> dict[UUID, datetime]:
         """When their state or what they are attached to last changed, as far as that was told."""
-        wanted = [row.pk for row in rows if kind_of(row.resource_type) in WITH_STATE]
         changes = ResourceChange.objects.for_tenant(self.tenant).filter(
-            resource__in=wanted, changes__has_any_keys=["state", "details"]
+            resource__in=about.order_by().values("pk"), changes__has_any_keys=["state", "details"]
         )
         told = changes.order_by("at").values_list("resource_id", "at", "changes")
         return {resource: at for resource, at, fields in told if _moved(fields)}
 
     def _judged(self, facts: Facts) -> Iterator[Judged]:
-        resource = facts.resource
+        row = facts.resource
         for rule in self.rules[facts.kind]:
-            found = Judged(rule, resource.pk, resource, resource.provider, resource.resource_id)
+            finding: Finding | None = None
+            missing: tuple[str, ...] = ()
             try:
-                yield found._replace(finding=rule.judge(facts))
+                finding = rule.judge(facts)
             except Lacking as lack:
-                yield found._replace(missing=lack.names)
+                missing = lack.names
+            yield Judged(rule, row.pk, row.pk, row.provider, row.resource_id, finding, missing)
 
 
 class _Merged:
@@ -142,10 +152,6 @@ class _Merged:
         while self._next and self._next[0] < key:
             self._next = next(self._stream, None)
         return self._next[1] if self._next and self._next[0] == key else None
-
-
-def _key(row: Resource) -> Key:
-    return row.provider, row.resource_id
 
 
 def _moved(fields: dict[str, Any]) -> bool:

@@ -1,10 +1,7 @@
 """The computation of recommendations: what rules find is opened, brought up to date, closed."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 from django.db import IntegrityError, transaction
 from django.utils import timezone
@@ -17,22 +14,13 @@ from accounts.principals import SYSTEM, Principal
 from accounts.services.logs import deed
 from inventory.models import Recommendation, RecommendationRun
 from inventory.queries.recommendations import saving_totals
-from inventory.rules import RESOURCE_RULES, TENANT_RULES
-from inventory.rules.judging import Judge, Judged
+from inventory.rules import RESOURCE_RULES
+from inventory.rules.judging import Judge
+from inventory.services.recommendation_ledger import Ledger
 from inventory.services.recommendations import WAITING
 
 STALE: Final = timedelta(minutes=20)  # longer than any task may run
-LATER: Final = timedelta(days=30)  # what was done and still is found after them is open again
-Status = Recommendation.Status
 State = RecommendationRun.State
-TOLD: Final = (
-    "resource", "provider", "native_id", "recommendation_type", "priority", "risk", "confidence",
-    "saving_monthly", "currency", "basis", "description", "action_items", "evidence", "missing",
-)  # fmt: skip
-WRITTEN: Final = (
-    *TOLD, "status", "status_reason", "status_by", "status_at", "snoozed_until", "opened_at", "updated_at",
-)  # fmt: skip
-Key = tuple[str, UUID]
 
 
 def recommendations_request(*, by: Principal, tenant: Tenant) -> RecommendationRun:
@@ -91,13 +79,13 @@ def run_compute(*, by: Principal, run: RecommendationRun, now: datetime | None =
 
 def _compute(by: Principal, run: RecommendationRun, now: datetime) -> None:
     judge = Judge(run.tenant, now)
-    ledger = _Ledger(run, now)
+    ledger = Ledger(run, now)
     run.costs_through = judge.through
     keys = {rule.key for rules in judge.rules.values() for rule in rules}
     rows = Recommendation.objects.for_tenant(run.tenant)
     for chunk in judge.chunks():
-        run.resources += len(chunk.resources)
-        about = rows.filter(resource__in=[resource.pk for resource in chunk.resources], rule__in=keys)
+        run.resources += chunk.resources
+        about = rows.filter(resource__in=chunk.about.values("pk"), rule__in=keys)
         ledger.write(about, chunk.judged)
     of_tenant = rows.filter(rule__in={rule.key for rule in judge.tenant_rules})
     ledger.write(of_tenant, list(judge.of_tenant()))
@@ -108,7 +96,7 @@ def _compute(by: Principal, run: RecommendationRun, now: datetime) -> None:
 
 
 @transaction.atomic
-def _finish(by: Principal, run: RecommendationRun, ledger: "_Ledger") -> None:
+def _finish(by: Principal, run: RecommendationRun, ledger: Ledger) -> None:
     run.opened, run.updated, run.closed = (ledger.counts[name] for name in ("opened", "updated", "closed"))
     run.verdicts, run.state, run.finished_at = ledger.verdicts, State.DONE, timezone.now()
     run.save()
@@ -119,107 +107,3 @@ def _finish(by: Principal, run: RecommendationRun, ledger: "_Ledger") -> None:
         "saving_monthly": {total.currency: canonical(total.resources) for total in totals},
     }
     deed(by=by, action="recommendations.computed", tenant=run.tenant, subject=run, payload=payload)
-
-
-class _Ledger:
-    """Writes what rules say beside what is there, and counts."""
-
-    def __init__(self, run: RecommendationRun, now: datetime) -> None:
-        self.run, self.now = run, now
-        self.counts: Counter[str] = Counter()
-        self.verdicts: dict[str, dict[str, Any]] = {
-            rule.key: {"found": 0, "undetermined": 0, "missing": {}}
-            for rule in (*RESOURCE_RULES, *TENANT_RULES)
-        }
-
-    @transaction.atomic
-    def write(self, there: Any, judged: Sequence[Judged]) -> None:
-        """`there` are the rows that these verdicts are about; of those without one it is no longer so."""
-        known: dict[Key, Recommendation] = {(row.rule, row.subject): row for row in there.select_for_update()}
-        changed: list[Recommendation] = []
-        for one in judged:
-            self._count(one)
-            row = known.pop((one.rule.key, one.subject), None)
-            changed += self._found(row, one) if one.finding else self._undetermined(row, one)
-        for row in known.values():
-            changed += self._over(row)
-        Recommendation.objects.bulk_create(
-            changed, update_conflicts=True, unique_fields=["tenant", "rule", "subject"], update_fields=WRITTEN
-        )
-
-    def _count(self, one: Judged) -> None:
-        told = self.verdicts[one.rule.key]
-        told["found" if one.finding else "undetermined"] += 1
-        for name in one.missing:
-            told["missing"][name] = told["missing"].get(name, 0) + 1
-
-    def _found(self, row: Recommendation | None, one: Judged) -> Iterable[Recommendation]:
-        if row is None:
-            row = Recommendation(tenant=self.run.tenant, rule=one.rule.key, subject=one.subject)
-            self._open(row, "")
-        elif row.status == Status.CLOSED:
-            self._open(row, "It is so again.")
-        elif row.status == Status.DONE and row.status_at + LATER <= self.now:
-            self._open(row, "It was said to be done, and is still so.")
-        elif row.status == Status.SNOOZED and row.snoozed_until and row.snoozed_until <= self.now:
-            self._open(row, "The time that it was put off for is over.")
-        elif row.status not in WAITING or not _differs(row, one):
-            return ()
-        else:
-            self.counts["updated"] += 1
-        for name, value in _told(one).items():
-            setattr(row, name, value)
-        row.updated_at = self.now
-        return (row,)
-
-    def _open(self, row: Recommendation, reason: str) -> None:
-        row.status, row.status_reason, row.status_by = Status.OPEN, reason, SYSTEM.actor
-        row.status_at = row.opened_at = self.now
-        row.snoozed_until = None
-        self.counts["opened"] += 1
-
-    def _undetermined(self, row: Recommendation | None, one: Judged) -> Iterable[Recommendation]:
-        missing = list(one.missing)
-        if row is None or row.status not in WAITING or row.missing == missing:
-            return ()
-        row.missing, row.updated_at = missing, self.now
-        self.counts["updated"] += 1
-        return (row,)
-
-    def _over(self, row: Recommendation) -> Iterable[Recommendation]:
-        if row.status not in WAITING:
-            return ()
-        row.status, row.status_reason, row.status_by = Status.CLOSED, "It is no longer so.", SYSTEM.actor
-        row.status_at = row.updated_at = self.now
-        row.snoozed_until = None
-        self.counts["closed"] += 1
-        return (row,)
-
-
-def _told(one: Judged) -> dict[str, Any]:
-    finding, rule = one.finding, one.rule
-    assert finding is not None  # noqa: S101  (asked of findings only)
-    return {
-        "resource": one.resource,
-        "provider": one.provider,
-        "native_id": one.native_id,
-        "recommendation_type": rule.recommendation_type,
-        "priority": rule.priority(finding).value,
-        "risk": rule.risk.value,
-        "confidence": finding.confidence,
-        "saving_monthly": finding.saving,
-        "currency": finding.currency,
-        "basis": finding.basis,
-        "description": finding.description[:2000],
-        "action_items": list(rule.actions),
-        "evidence": {**finding.evidence, "thresholds": dict(rule.limits)},
-        "missing": [],
-    }
-
-
-def _differs(row: Recommendation, one: Judged) -> bool:
-    told = _told(one)
-    resource = told.pop("resource")
-    return row.resource_id != (resource and resource.pk) or any(
-        getattr(row, name) != value for name, value in told.items()
-    )
