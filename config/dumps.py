@@ -127,6 +127,10 @@ def dump_of(database: Mapping[str, Any]) -> SQLite | Postgres:
     """For an entry of settings.DATABASES."""
     if database["ENGINE"].endswith("sqlite3"):
         return SQLite(Path(database["NAME"]))
+    if database["ENGINE"] == "config.pooled":
+        raise BackupFailed(
+            "DATABASE_URL names a pooler of transactions; a backup needs PostgreSQL itself there."
+        )
     named = {"host": "HOST", "port": "PORT", "user": "USER", "dbname": "NAME"}
     parts = {name: str(database[key]) for name, key in named.items() if database.get(key)}
     safe = {name: value for name, value in database.get("OPTIONS", {}).items() if name.startswith("ssl")}

@@ -7,6 +7,9 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.env import STRICT, VAR_DIR, env
 
+# DATABASE_URL names PgBouncer or alike, in transaction mode.
+DATABASE_TRANSACTION_POOLING: bool = env.bool("DATABASE_TRANSACTION_POOLING", default=False)
+
 
 def _url() -> str:
     """The URL in Django's form; the older services wrote `postgresql+asyncpg://` or a bare path."""
@@ -33,9 +36,13 @@ def _database() -> dict[str, Any]:
         return config
     config["CONN_HEALTH_CHECKS"] = True
     given = config.get("OPTIONS", {})
+    if DATABASE_TRANSACTION_POOLING:
+        config["ENGINE"] = "config.pooled"
+    else:
+        # Compiling a query of sums takes a second and saves none; what the URL says goes before it. A pooler
+        # takes no such options: there the role is told (docs/scale.md).
+        given["options"] = f"-c jit=off {given.get('options', '')}".strip()
     config["OPTIONS"] = given | {
-        # Compiling a query of sums takes a second and saves none; what the URL says goes before it.
-        "options": f"-c jit=off {given.get('options', '')}".strip(),
         "connect_timeout": 5,
         "application_name": "skyledger",
         "pool": {

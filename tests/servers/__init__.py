@@ -1,8 +1,9 @@
-"""Real PostgreSQL, Redis and nginx, private to a test run, a benchmark, a fault test or a stack (Linux)."""
+"""Real servers, private to a test run, a benchmark, a fault test or a stack (Linux)."""
 
 from tests.servers.nginx import Nginx
+from tests.servers.pgbouncer import PgBouncer
 from tests.servers.postgres import Postgres
 from tests.servers.process import Server, ServerError
 from tests.servers.redis import Redis
 
-__all__ = ["Nginx", "Postgres", "Redis", "Server", "ServerError"]
+__all__ = ["Nginx", "PgBouncer", "Postgres", "Redis", "Server", "ServerError"]

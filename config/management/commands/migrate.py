@@ -2,12 +2,17 @@
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
 LOCK_SECONDS: Final = 5
+DIRECTLY: Final = (
+    "Migrations need a session of their own, which a pooler of transactions has not: name PostgreSQL itself "
+    "in DATABASE_URL, and set DATABASE_TRANSACTION_POOLING=false."
+)
 
 
 class Command(migrate.Command):
@@ -17,6 +22,8 @@ class Command(migrate.Command):
         if connection.vendor != "postgresql":
             super().handle(*args, **options)
             return
+        if settings.DATABASE_TRANSACTION_POOLING:
+            raise CommandError(DIRECTLY)
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
         try:
