@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 import pytest
 
 from deploy.local.picture import Picture, image_command
-from deploy.local.rolling import restart_in_turn
+from deploy.local.rolling import drained, restart_in_turn
 from tests.faults.load import Load
 from tests.faults.programs import Web
 from tests.faults.stack import KEYS, Stack, rounds
@@ -82,13 +82,13 @@ class Asker(threading.Thread):
         for number in itertools.count():
             if self.ended.wait(PAUSE_SECONDS):
                 break
-            self._ask("GET", "/api/v1/usage?limit=5")
+            self.ask("GET", "/api/v1/usage?limit=5")
             alert = {"name": f"{self._name}-{number}", "measure": "error_rate", "threshold": "0.05"}
-            made = self._ask("POST", "/api/v1/alerts", alert)
-            self._ask("DELETE", f"/api/v1/alerts/{made.get('id')}")
+            made = self.ask("POST", "/api/v1/alerts", alert)
+            self.ask("DELETE", f"/api/v1/alerts/{made.get('id')}")
         self._connection.close()
 
-    def _ask(self, method: str, path: str, body: Any = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
         headers = {"X-API-Key": KEYS["acme"], "Content-Type": "application/json"}
         try:
             self._connection.request(method, path, json.dumps(body), headers)
@@ -102,10 +102,24 @@ class Asker(threading.Thread):
         return json.loads(said or b"{}")
 
 
-@pytest.fixture
-def front(stack: Stack, tmp_path: Path) -> Iterator[Front]:
-    with Front(tmp_path, stack.environment) as running:
+@pytest.fixture(scope="module")
+def front(whole_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Front]:
+    with Front(tmp_path_factory.mktemp("front"), whole_stack.environment) as running:
         yield running
+
+
+def test_a_drained_replica_is_asked_nothing(stack: Stack, front: Front) -> None:
+    client = Asker(front.nginx.port, "drained")
+    for drawn in front.replicas:
+        with drained(drawn.name, front.draining):
+            logged = len(front.nginx.log.read_text())
+            for _ in range(12):
+                client.ask("GET", "/ready")
+            lines = front.nginx.log.read_text()[logged:].splitlines()
+        assert len(lines) == 12
+        asked = {int(line.rpartition(":")[2]) for line in lines}
+        assert asked == {replica.port for replica in front.replicas if replica is not drawn}
+    assert client.answers == {("GET", 200): 36}
 
 
 def test_replicas_restarted_in_turn_drop_no_request(
