@@ -12,9 +12,10 @@ import requests
 import structlog
 from django.conf import settings
 from django.core.cache import cache
-from django.db import connection
+from django.db import connection, connections
 
 from accounts.redis_link import client
+from accounts.replica import ALIAS as REPLICA
 from gcore.queries.health import gcore_answers, gcore_configured
 from usage import queue
 from usage.queue import GROUP
@@ -104,6 +105,13 @@ def database() -> Finding:
         cursor.execute("SELECT 1")
         version = ".".join(str(part) for part in connection.get_database_version())
     return "healthy", f"{connection.display_name} {version}"
+
+
+def replica() -> Finding:
+    with connections[REPLICA].cursor() as cursor:
+        cursor.execute("SELECT pg_is_in_recovery()")
+        (follows,) = cursor.fetchone()
+    return ("healthy", "follows") if follows else ("degraded", "follows nobody")
 
 
 def redis_server() -> Finding:

@@ -18,6 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.replica import ALIAS as REPLICA
 from config import probes
 from config.exposition import exposition
 from config.renderers import ExactJSONRenderer
@@ -132,6 +133,8 @@ class Status(SystemView):
             "celery": probes.celery,
             "gcore": probes.gcore,
         }
+        if REPLICA in settings.DATABASES:
+            questions["replica"] = probes.replica
         found = probes.examine(questions | probes.peers())
         return Response(
             {

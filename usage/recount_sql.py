@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from django.db import connection
-
+from accounts.replica import reading
 from usage.dimensions import DIMENSIONS, live_events
 from usage.models import Rollup, UsageEvent
 
@@ -107,7 +106,7 @@ def _names(tenant_id: UUID, hours: list[datetime]) -> list[str]:
     """  # noqa: S608
     if not hours:
         return []
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         end = max(hours) + timedelta(hours=1)
         cursor.execute(sql, [tenant_id, min(hours), end, SAMPLE, NAMED])
         return [name for (name,) in cursor.fetchall()]

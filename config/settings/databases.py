@@ -11,15 +11,15 @@ from config.settings.env import STRICT, VAR_DIR, env
 DATABASE_TRANSACTION_POOLING: bool = env.bool("DATABASE_TRANSACTION_POOLING", default=False)
 
 
-def _url() -> str:
+def _url(name: str, default: str) -> str:
     """The URL in Django's form; the older services wrote `postgresql+asyncpg://` or a bare path."""
-    url: str = env.str("DATABASE_URL", default="") or f"sqlite:///{VAR_DIR / 'skyledger.sqlite3'}"
+    url: str = env.str(name, default="") or default
     url = re.sub(r"^(\w+)\+\w+://", r"\1://", url)
-    return url if "://" in url else f"sqlite:///{url}"
+    return url if "://" in url or not url else f"sqlite:///{url}"
 
 
-def _database() -> dict[str, Any]:
-    config: dict[str, Any] = env.db_url_config(_url())
+def _database(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = env.db_url_config(url)
     kind = "postgresql" if config["ENGINE"].endswith("postgresql") else "sqlite"
     wanted = env.str("DATABASE_TYPE", default="auto")
     if wanted not in {"auto", kind}:
@@ -54,5 +54,12 @@ def _database() -> dict[str, Any]:
     return config
 
 
-DATABASES = {"default": _database()}
+DATABASES = {"default": _database(_url("DATABASE_URL", f"sqlite:///{VAR_DIR / 'skyledger.sqlite3'}"))}
+DATABASE_ROUTERS: list[str] = []
+# A standby that streams from DATABASE_URL's; heavy reads go there (accounts/replica.py).
+if _replica := _url("DATABASE_REPLICA_URL", ""):
+    DATABASES["replica"] = _database(_replica) | {"TEST": {"MIRROR": "default"}}
+    DATABASE_ROUTERS = ["accounts.replica.Router"]
+    if any("sqlite" in database["ENGINE"] for database in DATABASES.values()):
+        raise ImproperlyConfigured("DATABASE_REPLICA_URL is for PostgreSQL that follows PostgreSQL.")
 DATABASE_WAIT_SECONDS: int = env.int("DATABASE_WAIT_SECONDS", default=60 if STRICT else 10)

@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.exact import EXACT
 from accounts.models import Tenant
+from accounts.replica import heavy_reads, reading
 from accounts.sql import ExactSum
 from inventory.models import Charge, CostLine
 from inventory.queries.dimensions import OWNERS, UNALLOCATED, Dimension
@@ -85,11 +86,12 @@ def cost_groups(
     )
     owners = {place: owner_labels(tenant, dimension.name)
               for place, dimension in enumerate(dimensions) if dimension.name in OWNERS}  # fmt: skip
-    with connection.cursor() as cursor:
+    with heavy_reads(), reading().cursor() as cursor:
         cursor.execute(sql, (*inner_values, *label_values))
-        for row in cursor.fetchall():
-            group = _group(row, len(names), len(keys), grain)
-            yield group._replace(labels=_named(group.labels, owners)) if owners else group
+        rows = cursor.fetchall()
+    for row in rows:
+        group = _group(row, len(names), len(keys), grain)
+        yield group._replace(labels=_named(group.labels, owners)) if owners else group
 
 
 def _by_charge(lines: QuerySet[CostLine], grain: str | None) -> Any:

@@ -2,8 +2,8 @@
 
 from tests.servers.nginx import Nginx
 from tests.servers.pgbouncer import PgBouncer
-from tests.servers.postgres import Postgres
+from tests.servers.postgres import Postgres, Standby
 from tests.servers.process import Server, ServerError
 from tests.servers.redis import Redis
 
-__all__ = ["Nginx", "PgBouncer", "Postgres", "Redis", "Server", "ServerError"]
+__all__ = ["Nginx", "PgBouncer", "Postgres", "Redis", "Server", "ServerError", "Standby"]

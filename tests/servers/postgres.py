@@ -80,6 +80,26 @@ class Postgres(Server):
         return found
 
 
+class Standby(Postgres):
+    """Follows another one from a copy of it."""
+
+    def __init__(self, primary: Postgres) -> None:
+        super().__init__(password=primary._password)
+        self._primary = primary
+
+    def _create_cluster(self) -> None:
+        if self.prefix == DROPPED:
+            hand_over(self.directory)
+        command = [str(self._bin / "pg_basebackup"), "-D", str(self.data), "-d", self._primary.url]
+        if self._spawn([*command, "--write-recovery-conf", "--checkpoint=fast"]).wait() != 0:
+            raise ServerError(f"pg_basebackup failed; {self.log} ends with:\n{self.log_tail()}")
+
+    @staticmethod
+    def is_possible() -> bool:
+        """The wheel's programs may lack it."""
+        return (find_binaries() / "pg_basebackup").is_file()
+
+
 def version_at(url: str) -> str:
     """`PostgreSQL 18.4`; psycopg.OperationalError when nothing answers there."""
     with psycopg.connect(url, connect_timeout=5) as connection:

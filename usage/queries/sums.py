@@ -11,6 +11,7 @@ from django.db.models import Q, QuerySet
 
 from accounts.grammar import EVERYTHING, And, Compare, Filter, Path, leaves
 from accounts.models import Tenant
+from accounts.replica import heavy_reads, reading
 from accounts.snapshot import snapshot
 from usage.dimensions import DIMENSIONS, live_events
 from usage.filters import filter_q
@@ -74,7 +75,8 @@ def sums(
     when they are. Each answer is what one moment's events sum up to, also where some are just being amended.
     """
     asked = Asked(tenant, edges, where, group_by, metrics, costs)
-    found = _by_sql(asked) if connection.vendor == "postgresql" else _by_fold(asked)
+    with heavy_reads():
+        found = _by_sql(asked) if connection.vendor == "postgresql" else _by_fold(asked)
     return [Sum(start, group, tally) for (start, group), tally in sorted(found.items())]
 
 
@@ -142,7 +144,7 @@ def _read(asked: Asked, dirty: set[datetime]) -> list[tuple[Any, ...]]:
         WHERE tenant_id = %s AND hour >= %s AND hour < %s AND hour <> ALL(%s::timestamptz[])
     """  # noqa: S608
     start = floor(asked.edges[0], HOUR)
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(
             f"SELECT * FROM ({marks}) AS marks(fresh) LEFT JOIN ({sql}) AS found ON TRUE",  # noqa: S608
             [asked.tenant.pk, start, asked.edges[-1], sorted(dirty), *params],

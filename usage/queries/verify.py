@@ -12,6 +12,7 @@ from django.db import connection
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.models.fields import ExactJSONDecoder
+from accounts.replica import reading
 from accounts.snapshot import snapshot
 from usage import recount_fold, recount_sql
 from usage.dimensions import DIMENSIONS
@@ -93,7 +94,7 @@ def _verify_day(
 def _recounted(tenant: Tenant, hours: list[datetime]) -> dict[Key, Tally]:
     if connection.vendor != "postgresql":
         return recount_fold.hours_of_events(tenant.pk, hours)
-    with connection.cursor() as cursor:
+    with reading().cursor() as cursor:
         cursor.execute(*recount_sql.hours_of_events(tenant.pk, hours))
         return {
             tuple(key): Tally().add(count, _read(costs), _read(metrics))
