@@ -1,4 +1,4 @@
-"""Signing in with an e-mail address or a username."""
+"""Signing in with an e-mail address or a username, and what staff may do then."""
 
 from typing import Any
 
@@ -9,6 +9,7 @@ from django.db.models.functions import Lower
 from django.http import HttpRequest
 
 from accounts.models import User
+from accounts.staff import role_grants
 
 
 class EmailOrUsernameBackend(ModelBackend):
@@ -28,3 +29,15 @@ class EmailOrUsernameBackend(ModelBackend):
             make_password(password)  # spend the same time, so that nobody learns which accounts exist
             return None
         return user if user.check_password(password) and self.user_can_authenticate(user) else None
+
+    def has_perm(self, user_obj: Any, perm: str, obj: Any = None) -> bool:
+        """By role, or else by what somebody was given one by one."""
+        return self._by_role(user_obj, perm) or super().has_perm(user_obj, perm, obj)
+
+    def has_module_perms(self, user_obj: Any, app_label: str) -> bool:
+        return self._by_role(user_obj, f"{app_label}.view_any") or super().has_module_perms(
+            user_obj, app_label
+        )
+
+    def _by_role(self, user: Any, perm: str) -> bool:
+        return user.is_active and user.is_staff and role_grants(user.staff_role, perm)

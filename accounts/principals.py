@@ -131,6 +131,6 @@ def user_principal(user: User) -> Principal:
 
 
 def is_platform(user: User) -> bool:
-    """Platform staff, or a verified address in one of ADMIN_EMAIL_DOMAINS."""
+    """A platform administrator, or a verified address in one of ADMIN_EMAIL_DOMAINS."""
     domain = user.email.rpartition("@")[2].lower()
-    return user.is_staff or (user.email_verified and domain in settings.ADMIN_EMAIL_DOMAINS)
+    return user.is_superuser or (user.email_verified and domain in settings.ADMIN_EMAIL_DOMAINS)

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin.apps import AdminConfig
 from django.db.backends.signals import connection_created
 
 
@@ -13,3 +14,14 @@ class ConfigConfig(AppConfig):
 
         start()  # before the middleware is loaded, which it adds its own to
         connection_created.connect(watch, dispatch_uid="config.metrics")
+
+
+class BackOfficeConfig(AdminConfig):
+    default_site = "config.back_office.BackOffice"
+
+    def ready(self) -> None:
+        super().ready()
+        from django.contrib import admin
+        from django.contrib.auth.models import Group
+
+        admin.site.unregister(Group)  # what staff may do is said by accounts.staff

@@ -1,39 +1,47 @@
 """What the pages of the back office are built on."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
-from django.db import transaction
-from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 
+from accounts.admin.asking import delete_chosen
+from accounts.admin.desk import Page, Table
+from accounts.admin.exporting import export_csv, export_xlsx
+from accounts.admin.filters import TenantFilter, has_tenant
 from accounts.errors import AppError
-from accounts.models import Tenant, User
-from accounts.principals import Principal, user_principal
 
-MOST = 100  # rows of one confirmed action
-COUNTED = 10_000  # rows of a list that may be very long
-
-if TYPE_CHECKING:
-    Page = admin.ModelAdmin[Any]
-else:
-    Page = admin.ModelAdmin
+COUNTED: Final = 10_000  # rows of a list that may be very long
 
 
-def caller(request: HttpRequest, tenant: Tenant | None = None) -> Principal:
-    """Whoever sits at the back office, as the services know them."""
-    assert isinstance(request.user, User)  # noqa: S101  (the admin site lets nobody else in)
-    principal = user_principal(request.user)
-    return principal if tenant is None else principal.enter(str(tenant.pk))
+class OfficeAdmin(Page):
+    """A list of the back office; what it does to rows asks for the permission to change or to delete them."""
+
+    list_per_page = 50
+
+    def __init__(self, model: type[Any], site: admin.AdminSite) -> None:
+        super().__init__(model, site)
+        self.actions = (*(self.actions or ()), export_csv, export_xlsx, delete_chosen)
+
+    def get_list_filter(self, request: HttpRequest) -> list[Any]:
+        chosen = [filter for filter in super().get_list_filter(request) if filter != "tenant"]
+        return [TenantFilter, *chosen] if has_tenant(self.model) else chosen
+
+    def has_handle_permission(self, request: HttpRequest) -> bool:
+        return self._permitted(request, "change")
+
+    def has_end_permission(self, request: HttpRequest) -> bool:
+        return self._permitted(request, "delete")
+
+    def _permitted(self, request: HttpRequest, verb: str) -> bool:
+        """Whatever a page lets people do with its own forms."""
+        return request.user.has_perm(f"{self.opts.app_label}.{verb}_{self.opts.model_name}")
 
 
-class ServiceAdmin(Page):
+class ServiceAdmin(OfficeAdmin):
     """Writes by services: a refusal of theirs is a message, and nothing is written."""
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -51,7 +59,7 @@ class ServiceAdmin(Page):
         return False
 
 
-class ReadOnlyAdmin(Page):
+class ReadOnlyAdmin(OfficeAdmin):
     """For what is written by the platform alone."""
 
     show_full_result_count = False
@@ -66,6 +74,25 @@ class ReadOnlyAdmin(Page):
         return False
 
 
+class Deleting(OfficeAdmin):
+    """What no figure rests on is deleted, by the verb that `delete_model` calls."""
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return self.has_end_permission(request)
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().delete_view(request, *args, **kwargs)
+        except AppError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return HttpResponseRedirect("../change/")
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """What hangs on it goes with it, though nobody may delete that alone."""
+        deleted, counts, _, protected = super().get_deleted_objects(objs, request)
+        return deleted, counts, set(), protected
+
+
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptable at run time
     """Counts and pages through the first COUNTED rows, so that a list opens at once however long it is."""
 
@@ -78,62 +105,21 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # not subscriptabl
 class LedgerAdmin(ReadOnlyAdmin):
     """Rows that may be many millions: nothing here counts them all."""
 
-    list_per_page = 50
     show_facets = admin.ShowFacets.NEVER
     paginator = BoundedPaginator
     ordering = ("-id",)  # the order of arrival, which the primary key's own index serves
     list_select_related: ClassVar[tuple[str, ...]] = ("tenant",)
 
 
-def confirmed(
-    page: Page,
-    request: HttpRequest,
-    rows: QuerySet[Any],
-    *,
-    action: str,
-    title: str,
-    verb: Callable[[Any], object],
-) -> HttpResponse | None:
-    """Ask, and on "yes" do `verb` to each row; all of them or none."""
-    chosen = asked(page, request, rows, action=action, title=title)
-    if not isinstance(chosen, list):
-        return chosen
-    try:
-        with transaction.atomic():
-            for row in chosen:
-                verb(row)
-    except AppError as error:
-        page.message_user(request, f"Nothing was done. {error.message}", messages.ERROR)
-    else:
-        page.message_user(request, f"{title}: done.", messages.SUCCESS)
-    return None
+class Rows(Table):
+    """Rows of another one's page that nobody changes there."""
 
+    extra = 0
+    max_num = 0
+    can_delete = False
 
-def asked(
-    page: Page,
-    request: HttpRequest,
-    rows: QuerySet[Any],
-    *,
-    action: str,
-    title: str,
-    ready: bool = True,
-    template: str = "admin/accounts/confirm.html",
-    **context: Any,
-) -> list[Any] | HttpResponse | None:
-    """The rows once somebody said "yes" and all is `ready`, else the question; None: they are too many."""
-    chosen = list(rows[: MOST + 1])
-    if len(chosen) > MOST:
-        page.message_user(request, f"Choose at most {MOST} at a time.", messages.ERROR)
-        return None
-    if request.POST.get("confirmed") == "yes" and ready:
-        return chosen
-    shown = {
-        **page.admin_site.each_context(request),
-        "title": title,
-        "rows": chosen,
-        "action": action,
-        "opts": page.opts,
-        "checkbox": ACTION_CHECKBOX_NAME,
-        **context,
-    }
-    return TemplateResponse(request, template, shown)
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -8,7 +8,9 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
-from accounts.admin.base import ServiceAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import ServiceAdmin
+from accounts.admin.desk import caller
 from accounts.models import ApiKey, Scope
 from accounts.services.keys import api_key_create, api_key_update
 from accounts.services.revocation import api_key_revoke
@@ -73,7 +75,7 @@ class ApiKeyAdmin(ServiceAdmin):
         }
         return TemplateResponse(request, "admin/accounts/secret_created.html", context)
 
-    @admin.action(description="Revoke")
+    @admin.action(description="Revoke: they open nothing from now on", permissions=["end"])
     def revoke(self, request: HttpRequest, rows: QuerySet[ApiKey]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(

@@ -9,7 +9,7 @@ from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, Idempote
 @admin.register(AuditEntry)
 class AuditEntryAdmin(ReadOnlyAdmin):
     list_display = ("at", "actor", "action", "tenant", "object_type", "object_id", "address")
-    list_filter = (("tenant", admin.EmptyFieldListFilter),)
+    list_filter = (("tenant", admin.EmptyFieldListFilter), ("at", admin.DateFieldListFilter))
     list_select_related = ("tenant",)
     search_fields = ("=actor", "^action", "=object_id", "=request_id", "=tenant__slug")
     search_help_text = "Actor, object id, request id or tenant in full; or the start of an action."

@@ -7,7 +7,9 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import ReadOnlyAdmin, ServiceAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import ReadOnlyAdmin, ServiceAdmin
+from accounts.admin.desk import caller
 from accounts.models import FederatedIdentity, Membership, RefreshToken, User
 from accounts.services.passwords import password_reset_request
 from accounts.services.tenants import member_add, member_remove, member_set_role
@@ -18,8 +20,11 @@ from accounts.services.users import user_activate, user_create, user_deactivate,
 class UserAdmin(ServiceAdmin):
     """Passwords are set by their owners only: send them a reset mail."""
 
-    list_display = ("email", "username", "full_name", "is_superuser", "is_active", "last_login", "created_at")
-    list_filter = ("is_active", "is_superuser", "email_verified")
+    list_display = (
+        "email", "username", "full_name", "is_superuser", "staff_role", "is_active", "last_login",
+        "created_at",
+    )  # fmt: skip
+    list_filter = ("is_active", "is_superuser", "staff_role", "email_verified")
     search_fields = ("email", "username", "first_name", "last_name", "employee_id")
     date_hierarchy = "created_at"
     ordering = ("email",)
@@ -31,15 +36,19 @@ class UserAdmin(ServiceAdmin):
     fieldsets = (
         (None, {"fields": ("email", "username", "first_name", "last_name")}),
         ("Profile", {"fields": ("employee_id", "job_title", "timezone")}),
-        ("Platform", {"fields": ("is_superuser", "is_staff", "is_active", "email_verified")}),
+        ("Platform", {"fields": ("is_superuser", "staff_role", "is_staff", "is_active", "email_verified")}),
         ("Times", {"fields": ("last_login", "deactivated_at", "created_at", "updated_at", "id")}),
     )
     add_fieldsets = (
-        (None, {"fields": ("email", "username", "first_name", "last_name", "timezone", "is_superuser")}),
+        (None, {"fields": ("email", "username", "first_name", "last_name", "timezone")}),
+        ("Platform", {"fields": ("is_superuser", "staff_role")}),
     )
 
     def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
         return super().get_fieldsets(request, obj) if obj else self.add_fieldsets
+
+    def has_mail_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.mail_user")
 
     @admin.display(description="name", ordering="last_name")
     def full_name(self, user: User) -> str:
@@ -53,7 +62,7 @@ class UserAdmin(ServiceAdmin):
             created = user_create(by=by, password=None, **form.cleaned_data)
             obj.pk, obj._state.adding = created.pk, False
 
-    @admin.action(description="Deactivate: end all access now")
+    @admin.action(description="Deactivate: end all access now", permissions=["end"])
     def deactivate(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(
@@ -61,7 +70,7 @@ class UserAdmin(ServiceAdmin):
             verb=lambda user: user_deactivate(by=by, user=user),
         )  # fmt: skip
 
-    @admin.action(description="Let in again")
+    @admin.action(description="Let in again", permissions=["handle"])
     def activate(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(
@@ -69,7 +78,7 @@ class UserAdmin(ServiceAdmin):
             verb=lambda user: user_activate(by=by, user=user),
         )  # fmt: skip
 
-    @admin.action(description="Send a mail to set a new password")
+    @admin.action(description="Send a mail to set a new password", permissions=["mail"])
     def send_password_reset(self, request: HttpRequest, rows: QuerySet[User]) -> HttpResponse | None:
         return confirmed(
             self, request, rows, action="send_password_reset", title="Send password reset mails",
@@ -98,7 +107,7 @@ class MembershipAdmin(ServiceAdmin):
         else:
             obj.pk = member_add(by=by, tenant=obj.tenant, user=obj.user, role=obj.role).pk
 
-    @admin.action(description="Remove from the tenant")
+    @admin.action(description="Remove from the tenant", permissions=["end"])
     def remove(self, request: HttpRequest, rows: QuerySet[Membership]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(

@@ -5,7 +5,8 @@ from typing import Any
 from django.contrib import admin
 from django.http import HttpRequest
 
-from accounts.admin.base import ServiceAdmin, caller
+from accounts.admin.base import ServiceAdmin
+from accounts.admin.desk import caller
 from accounts.models import RetentionPolicy
 from accounts.services.retention import retention_set
 

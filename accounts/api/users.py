@@ -65,7 +65,7 @@ class UserResponse(serializers.ModelSerializer[User]):
         )  # fmt: skip
 
     def get_role(self, user: User) -> str:
-        return "admin" if user.is_staff else "user"
+        return "admin" if user.is_superuser else "user"
 
 
 class ProfileFields(serializers.Serializer[Any]):

@@ -1,6 +1,7 @@
 """What leaves the house: webhooks, and the outbox of their messages and of mail."""
 
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
@@ -55,7 +56,12 @@ class Webhook(TenantOwned):
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
-        return self.description or self.url
+        return self.description or self.host
+
+    @property
+    def host(self) -> str:
+        """What of the address may be told to everybody: the rest may hold a secret."""
+        return urlsplit(self.url).hostname or ""
 
     def wants(self, event_type: str) -> bool:
         return any(

@@ -9,6 +9,7 @@ from django.db.models.functions import Lower
 from uuid_utils.compat import uuid7
 
 from accounts.models.tenancy import validate_time_zone
+from accounts.staff import StaffRole
 
 # Without "@", so that a username can never pass for somebody's e-mail address at sign-in.
 validate_username = RegexValidator(
@@ -32,7 +33,9 @@ class UserManager(BaseUserManager["User"]):
 
 
 class User(AbstractBaseUser, PermissionsMixin):
-    """`is_staff` means platform staff: the admin, and every tenant. Never deleted, only deactivated."""
+    """`is_staff` lets somebody into the back office, to do what `staff_role` says there; `is_superuser` is a
+    platform administrator, there and in every tenant. Never deleted, only deactivated.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     email = models.EmailField(unique=True)
@@ -44,6 +47,9 @@ class User(AbstractBaseUser, PermissionsMixin):
     timezone = models.CharField(max_length=63, default="UTC", validators=[validate_time_zone])
     email_verified = models.BooleanField(default=False)
     is_staff = models.BooleanField("platform staff", default=False)
+    staff_role = models.CharField(
+        max_length=16, choices=StaffRole.choices, blank=True, help_text="Of staff who are no administrators."
+    )
     is_active = models.BooleanField(default=True)
     deactivated_at = models.DateTimeField(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)

@@ -21,6 +21,7 @@ from accounts.services.tenants import OWNER, member_add, require_other_owner
 CREDENTIALS = frozenset({"email", "username", "password"})
 # Those that a stolen session must not be enough to change.
 GUARDED = frozenset({"email", "password"})
+POWERS = ("is_superuser", "staff_role")  # of platform staff
 
 
 @transaction.atomic
@@ -32,19 +33,25 @@ def user_create(
     tenant: Tenant | None = None,
     role: str = Membership.Role.MEMBER,
     is_superuser: bool = False,
+    staff_role: str = "",
     **fields: Any,
 ) -> User:
     """A new person, member of `tenant` if one is given; 409 when e-mail or username is taken, in any case.
 
     Without a password they sign in by a federated identity or set one by password reset.
     """
-    if is_superuser and not by.platform:
-        raise PermissionRefused("Only platform administrators make platform administrators.")
+    if (is_superuser or staff_role) and not by.platform:
+        raise PermissionRefused("Only platform administrators make platform staff.")
     _require_free(email=email, username=fields.get("username"))
     if password is not None:
         check_password_rules(password, User(email=email, **fields))
     user = User.objects.create_user(
-        email, password, is_staff=is_superuser, is_superuser=is_superuser, **fields
+        email,
+        password,
+        is_staff=is_superuser or bool(staff_role),
+        is_superuser=is_superuser,
+        staff_role=staff_role,
+        **fields,
     )
     audit(by=by, action="user.created", tenant=tenant, subject=user, changes={"email": [None, user.email]})
     if tenant is not None:
@@ -55,19 +62,20 @@ def user_create(
 @transaction.atomic
 def user_update(*, by: Principal, user: User, changes: dict[str, Any]) -> User:
     """Change a person. `changes` may hold the fields of a profile, `email`, `password`, `is_active`,
-    `is_superuser`, and `current_password`, which a person gives to change their own credentials.
+    `is_superuser`, `staff_role`, and `current_password`, which people give to change their own credentials.
 
     What people sign in with, and whether they may, only they themselves and the platform change.
     Errors: 403 not theirs to change, 409 taken or the last of its kind, 400 field rules.
     """
     changes = dict(changes)
     current = changes.pop("current_password", None)
-    active, platform = changes.pop("is_active", None), changes.pop("is_superuser", None)
+    active = changes.pop("is_active", None)
+    power = {name: changes.pop(name) for name in POWERS if name in changes}
     require_manager(by=by, user=user)
     if active is not None and active != user.is_active:
         (user_activate if active else user_deactivate)(by=by, user=user)
-    if platform is not None and platform != user.is_superuser:
-        _set_platform(by, user, platform)
+    if any(getattr(user, name) != value for name, value in power.items()):
+        _set_power(by, user, power)
     person = _locked(user)
     changes = {k: v for k, v in changes.items() if k == "password" or getattr(person, k) != v}
     if changes.keys() & CREDENTIALS:
@@ -87,11 +95,11 @@ def user_deactivate(*, by: Principal, user: User) -> User:
     """
     require_self(by=by, user=user)
     owned = Tenant.objects.filter(memberships__user=user, memberships__role=OWNER)
-    # Locks go in one order, tenants, platform staff, person, so that no two calls wait for each other.
+    # Locks go in one order, tenants, administrators, person, so that no two calls wait for each other.
     for tenant in owned.order_by("pk").select_for_update(no_key=True, of=("self",)):
         require_other_owner(tenant=tenant, user=user)
-    if user.is_staff:
-        _require_other_staff(user)
+    if user.is_superuser:
+        _require_other_administrator(user)
     person = _locked(user)
     if not person.is_active:
         return person
@@ -123,7 +131,7 @@ def require_manager(*, by: Principal, user: User) -> None:
     if by.platform or _is_self(by, user):
         return
     memberships = list(Membership.objects.filter(user=user))
-    if is_platform(user) or any(m.tenant_id != by.home.pk for m in memberships):
+    if user.is_staff or is_platform(user) or any(m.tenant_id != by.home.pk for m in memberships):
         raise PermissionRefused("This person also belongs elsewhere; you may remove them from your tenant.")
     if not memberships or (memberships[0].role == OWNER and by.role != OWNER):
         raise PermissionRefused("Only an owner of the tenant, or the platform, may do this to an owner.")
@@ -190,18 +198,22 @@ def _apply(by: Principal, user: User, changes: dict[str, Any]) -> None:
         password_set(by=by, user=user, password=password)
 
 
-def _set_platform(by: Principal, user: User, value: bool) -> None:
+def _set_power(by: Principal, user: User, power: dict[str, Any]) -> None:
     if not by.platform:
-        raise PermissionRefused("Only platform administrators make or unmake platform administrators.")
-    if not value:
-        _require_other_staff(user)
-    User.objects.filter(pk=user.pk).update(is_superuser=value, is_staff=value)
-    _log(by, "user.platform_changed", user, {"is_superuser": [not value, value]})
+        raise PermissionRefused("Only platform administrators make or unmake platform staff.")
+    before = {name: getattr(user, name) for name in POWERS}
+    after = before | power
+    if before["is_superuser"] and not after["is_superuser"]:
+        _require_other_administrator(user)
+    is_staff = after["is_superuser"] or bool(after["staff_role"])
+    User.objects.filter(pk=user.pk).update(is_staff=is_staff, **after)
+    changed = {name: [before[name], value] for name, value in after.items() if value != before[name]}
+    _log(by, "user.platform_changed", user, changed)
 
 
-def _require_other_staff(user: User) -> None:
+def _require_other_administrator(user: User) -> None:
     """409 unless an active platform administrator besides this person remains; locks them all."""
-    staff = User.objects.select_for_update(no_key=True).filter(is_staff=True, is_active=True)
+    staff = User.objects.select_for_update(no_key=True).filter(is_superuser=True, is_active=True)
     if not [other for other in staff.order_by("pk") if other != user]:
         raise Conflict("This is the last active platform administrator.")
 

@@ -146,7 +146,7 @@ def _check(*, url: str, events: list[str]) -> None:
 
 def _public(webhook: Webhook) -> dict[str, Any]:
     """What the log tells of it: of the URL the host alone, as the rest may hold a secret."""
-    return {"host": urlsplit(webhook.url).hostname, "events": webhook.events, "is_active": webhook.is_active}
+    return {"host": webhook.host, "events": webhook.events, "is_active": webhook.is_active}
 
 
 def _told(value: Any) -> Any:

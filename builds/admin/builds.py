@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import F, QuerySet
 from django.http import HttpRequest, HttpResponse
@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from accounts.admin.base import LedgerAdmin, asked, caller
-from accounts.errors import AppError
-from builds.admin.channels import Rows
+from accounts.admin.asking import each_confirmed
+from accounts.admin.base import LedgerAdmin, Rows
+from accounts.admin.desk import caller
 from builds.models import Artifact, Build, BuildFailure, BuildState, Platform, Resume, StateCode
 from builds.models.catalogue import validate_slug
 from builds.queries.board import LATELY, MOST, board_of
@@ -90,8 +90,11 @@ class Artifacts(Rows):
 
 
 class AssignForm(forms.Form):
-    channel = forms.CharField(
-        max_length=63, validators=[validate_slug], help_text="Such as production; made where there is none."
+    name = forms.CharField(
+        label="Channel",
+        max_length=63,
+        validators=[validate_slug],
+        help_text="Such as production; made where there is none.",
     )
 
 
@@ -107,7 +110,7 @@ class BuildAdmin(LedgerAdmin):
     )  # fmt: skip
     list_filter = (
         "status", PhaseFilter, AttentionFilter, "fault", ("created_at", admin.DateFieldListFilter),
-        "platform", "os_version", "image_type", "tenant",
+        "platform", "os_version", "image_type",
     )  # fmt: skip
     search_fields = ("build_id__exact", "run_id__exact", "commit_hash__exact")
     search_help_text = "A whole build id, run id or commit."
@@ -159,9 +162,6 @@ class BuildAdmin(LedgerAdmin):
         }
         return TemplateResponse(request, "admin/builds/build/board.html", context)
 
-    def has_handle_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("builds.change_build")
-
     @admin.action(description="Cancel", permissions=["handle"])
     def cancel(self, request: HttpRequest, rows: QuerySet[Build]) -> HttpResponse | None:
         return self._each(request, rows, "cancel", "Cancel these builds", build_cancel)
@@ -173,12 +173,12 @@ class BuildAdmin(LedgerAdmin):
     @admin.action(description="Revoke", permissions=["handle"])
     def revoke(self, request: HttpRequest, rows: QuerySet[Build]) -> HttpResponse | None:
         title = "Revoke these builds and all that is made from them"
-        return self._each(request, rows, "revoke", title, build_revoke, ReasonForm, {"reason": "reason"})
+        return self._each(request, rows, "revoke", title, build_revoke, ReasonForm)
 
     @admin.action(description="Assign to a channel", permissions=["handle"])
     def assign(self, request: HttpRequest, rows: QuerySet[Build]) -> HttpResponse | None:
         title = "Assign to a channel"
-        return self._each(request, rows, "assign", title, channel_assign, AssignForm, {"channel": "name"})
+        return self._each(request, rows, "assign", title, channel_assign, AssignForm)
 
     def _each(
         self,
@@ -187,33 +187,9 @@ class BuildAdmin(LedgerAdmin):
         action: str,
         title: str,
         verb: Callable[..., object],
-        form_class: type[forms.Form] = forms.Form,
-        named: dict[str, str] | None = None,
+        form: type[forms.Form] = forms.Form,
     ) -> HttpResponse | None:
-        """Ask, and do it to each by itself: a build that meanwhile went on holds up no other.
+        def done(build: Build, **given: str) -> object:
+            return verb(by=caller(request, build.tenant), build=build, **given)
 
-        `named`: field of the form → argument of the verb.
-        """
-        sent = request.POST.get("confirmed") == "yes"
-        form = form_class(request.POST if sent else None)
-        chosen = asked(
-            self, request, rows, action=action, title=title, ready=form.is_valid(), form=form,
-            template="admin/builds/confirm.html",
-        )  # fmt: skip
-        if not isinstance(chosen, list):
-            return chosen
-        given = {argument: form.cleaned_data[name] for name, argument in (named or {}).items()}
-        done = sum(self._done(request, verb, build, given) for build in chosen)
-        level = messages.SUCCESS if done == len(chosen) else messages.WARNING
-        self.message_user(request, f"{title}: {done} of {len(chosen)} done.", level)
-        return None
-
-    def _done(
-        self, request: HttpRequest, verb: Callable[..., object], build: Build, given: dict[str, str]
-    ) -> bool:
-        try:
-            verb(by=caller(request, build.tenant), build=build, **given)
-        except AppError as error:
-            self.message_user(request, f"{build}: {error.message}", messages.ERROR)
-            return False
-        return True
+        return each_confirmed(self, request, rows, action=action, title=title, verb=done, form=form)

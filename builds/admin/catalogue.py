@@ -7,7 +7,9 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import ReadOnlyAdmin, ServiceAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import ReadOnlyAdmin, Rows, ServiceAdmin
+from accounts.admin.desk import caller
 from builds.models import ImageType, OsVersion, Platform, Project, StateCode, StateTemplate
 from builds.services.catalogue import catalogue_create, catalogue_update
 
@@ -16,7 +18,7 @@ class CatalogueAdmin(ServiceAdmin):
     """Slugs are in the pipelines: they are chosen once."""
 
     own: tuple[str, ...] = ()
-    list_filter = (("deactivated_at", admin.EmptyFieldListFilter), "tenant")
+    list_filter = (("deactivated_at", admin.EmptyFieldListFilter),)
     list_select_related = ("tenant",)
     search_fields = ("slug", "name")
     autocomplete_fields = ("tenant",)
@@ -41,11 +43,11 @@ class CatalogueAdmin(ServiceAdmin):
             shared = tenant is None
             obj.pk = catalogue_create(by=by, tenant=tenant, model=type(obj), shared=shared, **given).pk
 
-    @admin.action(description="Retire: no new build of it", permissions=["change"])
+    @admin.action(description="Retire: no new build of it", permissions=["handle"])
     def retire(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         return self._set_active(request, rows, "retire", "Retire these", is_active=False)
 
-    @admin.action(description="Bring back", permissions=["change"])
+    @admin.action(description="Bring back", permissions=["handle"])
     def bring_back(self, request: HttpRequest, rows: QuerySet[Any]) -> HttpResponse | None:
         return self._set_active(request, rows, "bring_back", "Bring these back", is_active=True)
 
@@ -74,17 +76,12 @@ class ImageTypeAdmin(CatalogueAdmin):
     own = ("description",)
 
 
-class StateCodes(admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
+class StateCodes(Rows):
     model = StateCode
     fields = readonly_fields = (
         "code", "phase", "name", "expected_min_minutes", "expected_max_minutes", "retry_max", "is_resumable",
         "is_blocking", "deactivated_at",
     )  # fmt: skip
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(StateTemplate)
@@ -98,6 +95,6 @@ class StateTemplateAdmin(ReadOnlyAdmin):
 @admin.register(Project)
 class ProjectAdmin(ReadOnlyAdmin):
     list_display = ("slug", "name", "tenant", "template", "requires_final_artifact", "deactivated_at")
-    list_filter = (("deactivated_at", admin.EmptyFieldListFilter), "tenant")
+    list_filter = (("deactivated_at", admin.EmptyFieldListFilter),)
     list_select_related = ("tenant", "template")
     search_fields = ("slug", "name")

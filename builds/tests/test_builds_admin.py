@@ -124,10 +124,10 @@ def test_retry_is_a_retry_while_one_is_left_and_then_a_resume(acme: Tenant, staf
 
 def test_revoke_and_assign(acme: Tenant, staff: User) -> None:
     one, two = delivered(acme, "one"), delivered(acme, "two")
-    assert "small letters" in act(staff, "assign", two, channel="Not This")
+    assert "small letters" in act(staff, "assign", two, name="Not This")
     assert not Channel.objects.filter(is_managed=False).exists()
     for build in (one, two):
-        assert "1 of 1 done" in act(staff, "assign", build, channel="production")
+        assert "1 of 1 done" in act(staff, "assign", build, name="production")
     act(staff, "revoke", two, reason="CVE-2026-1")
     two.refresh_from_db()
     assert two.revoked_because == "CVE-2026-1"

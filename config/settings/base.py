@@ -18,7 +18,7 @@ INSTALLED_APPS = [
     "builds",
     "inventory",
     "gcore",
-    "django.contrib.admin",
+    "config.apps.BackOfficeConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

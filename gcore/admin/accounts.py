@@ -7,7 +7,8 @@ from django.contrib import admin, messages
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from accounts.admin.base import ServiceAdmin, caller
+from accounts.admin.base import ServiceAdmin
+from accounts.admin.desk import caller
 from gcore.errors import GcoreError
 from gcore.models import GcoreAccount
 from gcore.queries.accounts import account_client
@@ -63,7 +64,7 @@ class GcoreAccountAdmin(ServiceAdmin):
         else:
             obj.pk = account_create(by=by, **form.cleaned_data).pk
 
-    @admin.action(description="Try to sign in", permissions=["change"])
+    @admin.action(description="Try to sign in", permissions=["handle"])
     def try_out(self, request: HttpRequest, rows: QuerySet[GcoreAccount]) -> None:
         """Asks Gcore who we are, with the accounts chosen."""
         for account in rows[:5]:

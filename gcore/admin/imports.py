@@ -4,7 +4,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import ReadOnlyAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import ReadOnlyAdmin
+from accounts.admin.desk import caller
 from gcore.models import ProviderImport
 from gcore.services.imports import import_again
 
@@ -19,16 +21,12 @@ class ProviderImportAdmin(ReadOnlyAdmin):
     list_select_related = ("tenant", "mapping__tenant")
     search_fields = ("=mapping__client_id", "tenant__slug")
     ordering = ("-day", "-id")
-    list_per_page = 50
     actions = ("again",)
 
-    @admin.action(description="Import again", permissions=["again"])
+    @admin.action(description="Import again", permissions=["handle"])
     def again(self, request: HttpRequest, rows: QuerySet[ProviderImport]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(
             self, request, rows, action="again", title="Import these days again",
             verb=lambda run: import_again(by=by, run=run),
         )  # fmt: skip
-
-    def has_again_permission(self, request: HttpRequest) -> bool:
-        return bool(request.user.has_perm("gcore.change_providerimport"))

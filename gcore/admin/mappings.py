@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import ServiceAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import ServiceAdmin
+from accounts.admin.desk import caller
 from gcore.models import ClientMapping
 from gcore.services.mappings import mapping_create, mapping_delete, mapping_import
 
@@ -29,7 +31,7 @@ class ClientMappingAdmin(ServiceAdmin):
     def save_model(self, request: HttpRequest, obj: ClientMapping, form: Any, change: bool) -> None:
         obj.pk = mapping_create(by=caller(request, obj.tenant), **form.cleaned_data).pk
 
-    @admin.action(description="Close to the tenant", permissions=["remove"])
+    @admin.action(description="Close to the tenant", permissions=["end"])
     def remove(self, request: HttpRequest, rows: QuerySet[ClientMapping]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(
@@ -37,17 +39,19 @@ class ClientMappingAdmin(ServiceAdmin):
             verb=lambda mapping: mapping_delete(by=by, mapping=mapping),
         )  # fmt: skip
 
-    @admin.action(description="Import every night", permissions=["remove"])
-    def import_on(self, request: HttpRequest, rows: QuerySet[ClientMapping]) -> None:
-        self._import(request, rows, on=True)
+    @admin.action(description="Import every night", permissions=["handle"])
+    def import_on(self, request: HttpRequest, rows: QuerySet[ClientMapping]) -> HttpResponse | None:
+        return self._import(request, rows, "import_on", "Import these clients every night", on=True)
 
-    @admin.action(description="Import no more", permissions=["remove"])
-    def import_off(self, request: HttpRequest, rows: QuerySet[ClientMapping]) -> None:
-        self._import(request, rows, on=False)
+    @admin.action(description="Import no more", permissions=["handle"])
+    def import_off(self, request: HttpRequest, rows: QuerySet[ClientMapping]) -> HttpResponse | None:
+        return self._import(request, rows, "import_off", "Import these clients no more", on=False)
 
-    def _import(self, request: HttpRequest, rows: QuerySet[ClientMapping], *, on: bool) -> None:
-        for mapping in rows.select_related("tenant", "account"):
-            mapping_import(by=caller(request), mapping=mapping, on=on)
-
-    def has_remove_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("gcore.delete_clientmapping")
+    def _import(
+        self, request: HttpRequest, rows: QuerySet[ClientMapping], action: str, title: str, *, on: bool
+    ) -> HttpResponse | None:
+        by = caller(request)
+        return confirmed(
+            self, request, rows, action=action, title=title,
+            verb=lambda mapping: mapping_import(by=by, mapping=mapping, on=on),
+        )  # fmt: skip

@@ -3,22 +3,24 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 from django.utils.html import format_html_join
 
-from accounts.admin.base import ReadOnlyAdmin, ServiceAdmin, caller
+from accounts.admin.base import Deleting, ReadOnlyAdmin, ServiceAdmin
+from accounts.admin.desk import caller
 from gcore.models import FeatureMeter, Reconciliation
 from gcore.services.feature_meters import feature_meter_create, feature_meter_delete, feature_meter_update
 
 
 @admin.register(FeatureMeter)
-class FeatureMeterAdmin(ServiceAdmin):
-    """A feature without one is measured by default: by the tenant's events of the provider gcore."""
+class FeatureMeterAdmin(Deleting, ServiceAdmin):
+    """A feature without one is measured by default: by the tenant's events of the provider gcore.
+
+    No figure rests on one: a comparison is made anew each time.
+    """
 
     list_display = ("feature_id", "tenant", "meter", "factor", "updated_at")
-    list_filter = ("tenant",)
     list_select_related = ("tenant", "meter")
     search_fields = ("=feature_id", "tenant__slug", "meter__slug")
     autocomplete_fields = ("tenant", "meter")
@@ -36,16 +38,8 @@ class FeatureMeterAdmin(ServiceAdmin):
         else:
             obj.pk = feature_meter_create(by=by, **form.cleaned_data).pk
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """No figure rests on it: a comparison is made anew each time."""
-        return bool(request.user.has_perm("gcore.delete_featuremeter"))
-
     def delete_model(self, request: HttpRequest, obj: FeatureMeter) -> None:
         feature_meter_delete(by=caller(request, obj.tenant), rule=obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[FeatureMeter]) -> None:
-        for rule in queryset.select_related("tenant"):
-            self.delete_model(request, rule)
 
 
 @admin.register(Reconciliation)

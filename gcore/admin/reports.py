@@ -11,25 +11,18 @@ from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from accounts.admin.base import ReadOnlyAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import ReadOnlyAdmin, Rows
+from accounts.admin.desk import caller
 from accounts.services.logs import audit
 from gcore.models import ReportAside, ReportJob
 from gcore.services.reports import report_cancel, report_retry
 
 
-class Asides(admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
+class Asides(Rows):
     model = ReportAside
     fields = readonly_fields = ("position", "reason", "text")
-    extra = 0
-    can_delete = False
-    max_num = 0
     verbose_name_plural = "rows that could not be read"
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(ReportJob)
@@ -44,7 +37,6 @@ class ReportJobAdmin(ReadOnlyAdmin):
     exclude = ("raw",)
     inlines = [Asides]
     actions = ("retry", "cancel")
-    list_per_page = 50
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return ("file",)
@@ -76,7 +68,7 @@ class ReportJobAdmin(ReadOnlyAdmin):
             content_type="application/octet-stream",
         )
 
-    @admin.action(description="Try again from the start", permissions=["steer"])
+    @admin.action(description="Try again from the start", permissions=["handle"])
     def retry(self, request: HttpRequest, rows: QuerySet[ReportJob]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(
@@ -84,13 +76,10 @@ class ReportJobAdmin(ReadOnlyAdmin):
             verb=lambda job: report_retry(by=by, job=job),
         )  # fmt: skip
 
-    @admin.action(description="Call off", permissions=["steer"])
+    @admin.action(description="Call off", permissions=["handle"])
     def cancel(self, request: HttpRequest, rows: QuerySet[ReportJob]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(
             self, request, rows, action="cancel", title="Call these reports off",
             verb=lambda job: report_cancel(by=by, job=job),
         )  # fmt: skip
-
-    def has_steer_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("gcore.change_reportjob")

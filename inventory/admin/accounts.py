@@ -3,17 +3,19 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin.base import ServiceAdmin, caller
+from accounts.admin.base import Deleting, ServiceAdmin
+from accounts.admin.desk import caller
 from inventory.models import CloudAccount
 from inventory.services.accounts import cloud_account_create, cloud_account_delete, cloud_account_update
 
 
 @admin.register(CloudAccount)
-class CloudAccountAdmin(ServiceAdmin):
+class CloudAccountAdmin(Deleting, ServiceAdmin):
+    """One that a resource or a cost names is not deleted; the service says so."""
+
     list_display = ("provider", "account_id", "name", "tenant", "is_active", "created_at")
     list_filter = ("is_active", "provider")
     list_select_related = ("tenant",)
@@ -34,13 +36,5 @@ class CloudAccountAdmin(ServiceAdmin):
         else:
             obj.pk = cloud_account_create(by=by, **form.cleaned_data).pk
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """One that no resource and no cost names; the service says so."""
-        return request.user.has_perm("inventory.delete_cloudaccount")
-
     def delete_model(self, request: HttpRequest, obj: CloudAccount) -> None:
         cloud_account_delete(by=caller(request, obj.tenant), account=obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[CloudAccount]) -> None:
-        for account in queryset.select_related("tenant"):
-            self.delete_model(request, account)

@@ -7,7 +7,7 @@ from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin.base import caller
+from accounts.admin.desk import caller
 from inventory.admin.folders import OwnedAdmin
 from inventory.models import AllocationRule, AllocationTarget
 from inventory.services.allocations import (

@@ -6,7 +6,8 @@ from django.contrib import admin
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin.base import LedgerAdmin, ServiceAdmin, caller
+from accounts.admin.base import LedgerAdmin, ServiceAdmin
+from accounts.admin.desk import caller
 from inventory.models import AnomalyFeedback, AnomalyThresholds
 from inventory.services.anomalies import anomaly_thresholds_set
 

@@ -13,7 +13,9 @@ from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 
-from accounts.admin.base import LedgerAdmin, ServiceAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import Deleting, LedgerAdmin, Rows, ServiceAdmin
+from accounts.admin.desk import caller
 from inventory.models import AutomationRule, AutomationRun, AutomationTarget
 from inventory.queries.automation import rule_preview, rule_problem
 from inventory.services.automation_plans import rule_plan
@@ -21,23 +23,9 @@ from inventory.services.automation_rules import FIELDS, rule_create, rule_delete
 from inventory.services.automation_runs import run_approve, run_reject, run_undo
 
 
-class Told(admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
-    """Rows that are only to be read."""
-
-    extra = 0
-    max_num = 0
-    can_delete = False
-    show_change_link = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class Runs(Told):
+class Runs(Rows):
     model = AutomationRun
+    show_change_link = True
     fields = readonly_fields = (
         "created_at",
         "state",
@@ -50,9 +38,8 @@ class Runs(Told):
     verbose_name_plural = "runs, the newest first"
 
 
-class Targets(Told):
+class Targets(Rows):
     model = AutomationTarget
-    show_change_link = False
     fields = readonly_fields = (
         "position",
         "action",
@@ -66,7 +53,7 @@ class Targets(Told):
 
 
 @admin.register(AutomationRule)
-class AutomationRuleAdmin(ServiceAdmin):
+class AutomationRuleAdmin(Deleting, ServiceAdmin):
     list_display = ("name", "tenant", "is_enabled", "when", "what", "requires_approval", "problem", "preview")
     list_filter = ("is_enabled", "requires_approval")
     list_select_related = ("tenant",)
@@ -129,23 +116,8 @@ class AutomationRuleAdmin(ServiceAdmin):
             given = {name: getattr(obj, name) for name in FIELDS}
             obj.pk = rule_create(by=by, tenant=obj.tenant, **given).pk
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("inventory.delete_automationrule")
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Its runs go with it, though nobody may delete one alone."""
-        deleted, counts, _, protected = super().get_deleted_objects(objs, request)
-        return deleted, counts, set(), protected
-
     def delete_model(self, request: HttpRequest, obj: AutomationRule) -> None:
         rule_delete(by=caller(request, obj.tenant), rule=obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[AutomationRule]) -> None:
-        for rule in queryset.select_related("tenant"):
-            self.delete_model(request, rule)
-
-    def has_handle_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inventory.change_automationrule")
 
     @admin.action(description="Plan what the chosen rules would do", permissions=["handle"])
     def plan(self, request: HttpRequest, rows: QuerySet[AutomationRule]) -> HttpResponse | None:
@@ -166,9 +138,6 @@ class AutomationRunAdmin(LedgerAdmin):
     search_fields = ("=tenant__slug", "rule__name", "=hash")
     inlines = (Targets,)
     actions = ("approve", "reject", "undo")
-
-    def has_handle_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inventory.change_automationrun")
 
     @admin.action(description="Approve the chosen plans", permissions=["handle"])
     def approve(self, request: HttpRequest, rows: QuerySet[AutomationRun]) -> HttpResponse | None:

@@ -3,17 +3,17 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin.base import LedgerAdmin, ServiceAdmin, caller
+from accounts.admin.base import Deleting, LedgerAdmin, ServiceAdmin
+from accounts.admin.desk import caller
 from inventory.models import Budget, BudgetNotice
 from inventory.services.budgets import FIELDS, budget_create, budget_delete, budget_update
 
 
 @admin.register(Budget)
-class BudgetAdmin(ServiceAdmin):
+class BudgetAdmin(Deleting, ServiceAdmin):
     list_display = ("name", "tenant", "amount", "currency", "period", "is_active")
     list_filter = ("is_active", "period")
     list_select_related = ("tenant",)
@@ -32,20 +32,8 @@ class BudgetAdmin(ServiceAdmin):
             given = {name: getattr(obj, name) for name in FIELDS}
             obj.pk = budget_create(by=by, tenant=obj.tenant, **given).pk
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("inventory.delete_budget")
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """Its notices go with it, though nobody may delete one alone."""
-        deleted, counts, _, protected = super().get_deleted_objects(objs, request)
-        return deleted, counts, set(), protected
-
     def delete_model(self, request: HttpRequest, obj: Budget) -> None:
         budget_delete(by=caller(request, obj.tenant), budget=obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Budget]) -> None:
-        for budget in queryset.select_related("tenant"):
-            self.delete_model(request, budget)
 
 
 @admin.register(BudgetNotice)

@@ -2,13 +2,12 @@
 
 from typing import Any, ClassVar
 
-from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.contrib import admin
 from django.forms import ModelForm
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 
-from accounts.admin.base import LedgerAdmin, ServiceAdmin, caller
-from accounts.errors import AppError
+from accounts.admin.base import Deleting, LedgerAdmin, ServiceAdmin
+from accounts.admin.desk import caller
 from inventory.models import Folder, FolderPermission, Product, ProductCharge, ProductResource
 from inventory.services.folder_permissions import (
     folder_permission_change,
@@ -19,36 +18,14 @@ from inventory.services.folders import folder_create, folder_delete, folder_upda
 from inventory.services.products import product_create, product_delete, product_update
 
 
-class OwnedAdmin(ServiceAdmin):
-    """`tenant` is chosen once; what is deleted, is deleted by its verb."""
+class OwnedAdmin(Deleting, ServiceAdmin):
+    """`tenant` is chosen once."""
 
     list_select_related: ClassVar[tuple[str, ...]] = ("tenant",)
     fixed: ClassVar[tuple[str, ...]] = ("tenant",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
         return self.fixed if obj else ()
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm(f"inventory.delete_{self.opts.model_name}")
-
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return super().delete_view(request, *args, **kwargs)
-        except AppError as error:
-            self.message_user(request, error.message, messages.ERROR)
-            return HttpResponseRedirect("../change/")
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        for row in queryset.select_related("tenant"):
-            try:
-                self.delete_model(request, row)
-            except AppError as error:
-                self.message_user(request, f"{row}: {error.message}", messages.ERROR)
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
-        """What hangs on it goes with it, though nobody may delete that alone."""
-        deleted, counts, _, protected = super().get_deleted_objects(objs, request)
-        return deleted, counts, set(), protected
 
     def named(self, form: "ModelForm[Any]") -> dict[str, Any]:
         """What was changed, with references as ids."""

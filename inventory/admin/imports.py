@@ -6,7 +6,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import LedgerAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import LedgerAdmin
+from accounts.admin.desk import caller
 from inventory.models import Import, MappingProfile
 from inventory.services.imports import import_undo
 
@@ -21,9 +23,6 @@ class ImportAdmin(LedgerAdmin):
     search_fields = ("=tenant__slug", "file_name", "=sha256")
     search_help_text = "Tenant or hash in full, or a part of a file's name."
     actions = ("undo",)
-
-    def has_handle_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("inventory.change_import")
 
     @admin.action(description="Undo the chosen files", permissions=["handle"])
     def undo(self, request: HttpRequest, rows: QuerySet[Import]) -> HttpResponse | None:

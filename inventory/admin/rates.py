@@ -3,11 +3,11 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin.base import ServiceAdmin, caller
+from accounts.admin.base import Deleting, ServiceAdmin
+from accounts.admin.desk import caller
 from inventory.models import ExchangeRate
 from inventory.services.rates import exchange_rate_delete, exchange_rate_set
 
@@ -15,7 +15,7 @@ NAMED = ("tenant", "currency", "to_currency", "valid_from")
 
 
 @admin.register(ExchangeRate)
-class ExchangeRateAdmin(ServiceAdmin):
+class ExchangeRateAdmin(Deleting, ServiceAdmin):
     list_display = ("currency", "to_currency", "valid_from", "rate", "tenant", "updated_at")
     list_filter = ("currency", "to_currency")
     list_select_related = ("tenant",)
@@ -32,12 +32,5 @@ class ExchangeRateAdmin(ServiceAdmin):
         given = {name: getattr(obj, name) for name in (*NAMED, "rate")}
         obj.pk = exchange_rate_set(by=caller(request, obj.tenant), **given).pk
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("inventory.delete_exchangerate")
-
     def delete_model(self, request: HttpRequest, obj: ExchangeRate) -> None:
         exchange_rate_delete(by=caller(request, obj.tenant), rate=obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[ExchangeRate]) -> None:
-        for rate in queryset.select_related("tenant"):
-            self.delete_model(request, rate)

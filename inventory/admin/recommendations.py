@@ -7,7 +7,9 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import LedgerAdmin, ServiceAdmin, asked, caller, confirmed
+from accounts.admin.asking import asked, confirmed
+from accounts.admin.base import LedgerAdmin, ServiceAdmin
+from accounts.admin.desk import caller
 from accounts.errors import AppError
 from inventory.models import RealisedSaving, Recommendation, RecommendationRun, RuleSetting
 from inventory.services.recommendations import (
@@ -32,15 +34,15 @@ class RecommendationAdmin(LedgerAdmin):
     search_help_text = "What the provider calls the resource, rule or tenant in full."
     actions = ("dismiss", "mark_done", "reopen")
 
-    @admin.action(description="Dismiss")
+    @admin.action(description="Dismiss", permissions=["handle"])
     def dismiss(self, request: HttpRequest, queryset: QuerySet[Recommendation]) -> HttpResponse | None:
         return self._said(request, queryset, "dismiss", "Dismiss", recommendation_dismiss)
 
-    @admin.action(description="Mark as done")
+    @admin.action(description="Mark as done", permissions=["handle"])
     def mark_done(self, request: HttpRequest, queryset: QuerySet[Recommendation]) -> HttpResponse | None:
         return self._said(request, queryset, "mark_done", "Mark as done", recommendation_done)
 
-    @admin.action(description="Open again")
+    @admin.action(description="Open again", permissions=["handle"])
     def reopen(self, request: HttpRequest, queryset: QuerySet[Recommendation]) -> HttpResponse | None:
         return self._said(request, queryset, "reopen", "Open again", recommendation_reopen)
 
@@ -62,7 +64,7 @@ class RecommendationRunAdmin(LedgerAdmin):
     search_fields = ("=tenant__slug",)
     actions = ("again",)
 
-    @admin.action(description="Compute these tenants' recommendations again")
+    @admin.action(description="Compute these tenants' recommendations again", permissions=["handle"])
     def again(self, request: HttpRequest, queryset: QuerySet[RecommendationRun]) -> HttpResponse | None:
         rows = queryset.select_related("tenant")
         chosen = asked(self, request, rows, action="again", title="Compute again")

@@ -2,13 +2,14 @@
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import ReadOnlyAdmin, ServiceAdmin, caller
-from accounts.errors import AppError
+from accounts.admin.asking import each_confirmed
+from accounts.admin.base import Deleting, ReadOnlyAdmin, ServiceAdmin
+from accounts.admin.desk import caller
 from usage.models import Alert, Quota
 from usage.services.alerts import alert_acknowledge, alert_resolve
 from usage.services.quotas import quota_delete, quota_set
@@ -17,35 +18,30 @@ from usage.services.quotas import quota_delete, quota_set
 @admin.register(Alert)
 class AlertAdmin(ReadOnlyAdmin):
     list_display = ("name", "tenant", "measure", "status", "status_since", "value", "operator", "threshold")
-    list_filter = ("status", "measure", "is_active", "tenant")
+    list_filter = ("status", "measure", "is_active")
     list_select_related = ("tenant",)
     search_fields = ("name", "tenant__slug")
     actions = ("acknowledge", "resolve")
 
     @admin.action(description="Acknowledge", permissions=["handle"])
-    def acknowledge(self, request: HttpRequest, alerts: QuerySet[Alert]) -> None:
-        self._each(request, alerts, alert_acknowledge)
+    def acknowledge(self, request: HttpRequest, rows: QuerySet[Alert]) -> HttpResponse | None:
+        return self._each(request, rows, "acknowledge", "Acknowledge these alerts", alert_acknowledge)
 
     @admin.action(description="Resolve", permissions=["handle"])
-    def resolve(self, request: HttpRequest, alerts: QuerySet[Alert]) -> None:
-        self._each(request, alerts, alert_resolve)
+    def resolve(self, request: HttpRequest, rows: QuerySet[Alert]) -> HttpResponse | None:
+        return self._each(request, rows, "resolve", "Resolve these alerts", alert_resolve)
 
-    def has_handle_permission(self, request: HttpRequest) -> bool:
-        return request.user.has_perm("usage.change_alert")
-
-    def _each(self, request: HttpRequest, alerts: QuerySet[Alert], verb: Any) -> None:
-        done = 0
-        for alert in alerts:
-            try:
-                verb(by=caller(request, alert.tenant), alert=alert)
-                done += 1
-            except AppError as error:
-                self.message_user(request, f"{alert}: {error.message}", messages.WARNING)
-        self.message_user(request, f"{done} of {len(alerts)} done.")
+    def _each(
+        self, request: HttpRequest, rows: QuerySet[Alert], action: str, title: str, verb: Any
+    ) -> HttpResponse | None:
+        return each_confirmed(
+            self, request, rows, action=action, title=title,
+            verb=lambda alert: verb(by=caller(request, alert.tenant), alert=alert),
+        )  # fmt: skip
 
 
 @admin.register(Quota)
-class QuotaAdmin(ServiceAdmin):
+class QuotaAdmin(Deleting, ServiceAdmin):
     list_display = ("tenant", "monthly_events", "hard", "told", "updated_at")
     list_select_related = ("tenant",)
     list_filter = ("hard",)
@@ -62,12 +58,5 @@ class QuotaAdmin(ServiceAdmin):
         )
         obj.pk = stored.pk
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.has_perm("usage.delete_quota")
-
     def delete_model(self, request: HttpRequest, obj: Quota) -> None:
         quota_delete(by=caller(request), quota=obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Quota]) -> None:
-        for quota in queryset:
-            quota_delete(by=caller(request), quota=quota)

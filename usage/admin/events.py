@@ -35,7 +35,7 @@ class UsageEventAdmin(LedgerAdmin):
         "event_id", "tenant", "timestamp", "service_type", "service_provider", "user_id", "revision",
         "ended_at",
     )  # fmt: skip
-    list_filter = (CountsFilter, ("timestamp", admin.DateFieldListFilter), "tenant")
+    list_filter = (CountsFilter, ("timestamp", admin.DateFieldListFilter))
     search_fields = ("event_id__exact", "user_id__exact")
     search_help_text = "A whole event id or user id."
     readonly_fields = ("corrections", "duplicates")
@@ -57,7 +57,7 @@ class UsageEventAdmin(LedgerAdmin):
 @admin.register(Correction)
 class CorrectionAdmin(LedgerAdmin):
     list_display = ("event_id", "tenant", "kind", "revision", "reason", "actor", "created_at", "genuine")
-    list_filter = ("kind", ("created_at", admin.DateFieldListFilter), "tenant")
+    list_filter = ("kind", ("created_at", admin.DateFieldListFilter))
     search_fields = ("event_id__exact", "actor__exact")
     search_help_text = "A whole event id or actor."
     readonly_fields = ("genuine",)

@@ -3,19 +3,21 @@
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest
 
-from accounts.admin.base import ServiceAdmin, caller
+from accounts.admin.base import Deleting, ServiceAdmin
+from accounts.admin.desk import caller
 from usage.models import Meter
 from usage.services.meters import meter_create, meter_delete, meter_update
 
 
 @admin.register(Meter)
-class MeterAdmin(ServiceAdmin):
+class MeterAdmin(Deleting, ServiceAdmin):
+    """A meter is a question; no figure rests on it."""
+
     list_display = ("slug", "tenant", "name", "aggregation", "value", "filter", "unit", "is_active")
-    list_filter = ("aggregation", "is_active", "tenant")
+    list_filter = ("aggregation", "is_active")
     list_select_related = ("tenant",)
     search_fields = ("slug", "name", "tenant__slug")
     autocomplete_fields = ("tenant",)
@@ -35,13 +37,5 @@ class MeterAdmin(ServiceAdmin):
         else:
             obj.pk = meter_create(by=by, **form.cleaned_data).pk
 
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        """A meter is a question; no figure rests on it."""
-        return request.user.has_perm("usage.delete_meter")
-
     def delete_model(self, request: HttpRequest, obj: Meter) -> None:
         meter_delete(by=caller(request, obj.tenant), meter=obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Meter]) -> None:
-        for meter in queryset.select_related("tenant"):
-            self.delete_model(request, meter)

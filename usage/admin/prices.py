@@ -7,7 +7,9 @@ from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import ServiceAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import ServiceAdmin
+from accounts.admin.desk import caller
 from usage.models import PriceRule
 from usage.services.prices import FIELDS, price_rule_create, price_rule_delete, price_rule_update
 
@@ -35,7 +37,7 @@ class PriceRuleAdmin(ServiceAdmin):
         else:
             obj.pk = price_rule_create(by=by, **form.cleaned_data).pk
 
-    @admin.action(description="Delete: price open months without it", permissions=["change"])
+    @admin.action(description="Delete: price open months without it", permissions=["end"])
     def end(self, request: HttpRequest, rows: QuerySet[PriceRule]) -> HttpResponse | None:
         by = caller(request)
         return confirmed(

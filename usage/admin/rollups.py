@@ -13,7 +13,7 @@ from usage.queries.backlog import dirty_hours_count, oldest_mark_seconds
 @admin.register(DirtyHour)
 class DirtyHourAdmin(LedgerAdmin):
     list_display = ("tenant", "hour")
-    list_filter = (("hour", admin.DateFieldListFilter), "tenant")
+    list_filter = (("hour", admin.DateFieldListFilter),)
     ordering = ("id",)
 
     def changelist_view(
@@ -38,6 +38,6 @@ class RollupAdmin(LedgerAdmin):
         "count",
         "costs",
     )
-    list_filter = ("level", ("start", admin.DateFieldListFilter), "tenant")
+    list_filter = ("level", ("start", admin.DateFieldListFilter))
     search_fields = ("user_id__exact", "service_type__exact")
     search_help_text = "A whole user id or service type."

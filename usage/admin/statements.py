@@ -7,7 +7,9 @@ from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 
-from accounts.admin.base import ReadOnlyAdmin, ServiceAdmin, caller, confirmed
+from accounts.admin.asking import confirmed
+from accounts.admin.base import ReadOnlyAdmin, Rows, ServiceAdmin
+from accounts.admin.desk import caller
 from usage.models import Adjustment, AdjustmentLine, Statement, StatementLine
 from usage.queries.statements import statement_problems
 from usage.services.statements import statement_adjust, statement_close
@@ -18,24 +20,14 @@ LINE = (
 )  # fmt: skip
 
 
-class _Lines(admin.TabularInline):  # type: ignore[type-arg]  # not generic at run time
-    fields = readonly_fields = LINE
-    extra = 0
-    can_delete = False
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-
-class StatementLines(_Lines):
+class StatementLines(Rows):
     model = StatementLine
+    fields = readonly_fields = LINE
 
 
-class AdjustmentLines(_Lines):
+class AdjustmentLines(Rows):
     model = AdjustmentLine
+    fields = readonly_fields = LINE
 
 
 class CloseForm(forms.ModelForm):  # type: ignore[type-arg]  # not generic at run time

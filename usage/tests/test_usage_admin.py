@@ -64,9 +64,13 @@ def test_queries_do_not_grow_with_rows(acme: Tenant, staff: User, django_assert_
         client.get(EVENTS)
 
 
-def test_a_dead_letter_is_replayed(letter: DeadLetter, acme: Tenant, staff: User) -> None:
+def test_a_dead_letter_is_replayed_after_a_question(letter: DeadLetter, acme: Tenant, staff: User) -> None:
     form = {"action": "replay", "_selected_action": [str(letter.pk)]}
-    response = browser(staff).post(LETTERS, form, follow=True)
+    client = browser(staff)
+    question = client.post(LETTERS, form).content.decode()
+    assert "store the events again. This concerns <strong>1 dead letter</strong>" in question
+    assert not UsageEvent.objects.exists()
+    response = client.post(LETTERS, {**form, "confirmed": "yes"}, follow=True)
     assert "1 of 1 replayed" in response.content.decode()
     letter.refresh_from_db()
     assert letter.status == "replayed"
