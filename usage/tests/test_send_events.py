@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from django.conf import settings
 from django.core.management import CommandError, call_command
 from django.core.management.base import OutputWrapper
 from pytest_django.live_server_helper import LiveServer
@@ -55,6 +56,12 @@ def send(*arguments: str, **options: Any) -> tuple[dict[str, Any], str, str]:
 
 def ledger() -> dict[str, UsageEvent]:
     return {event.event_id: event for event in UsageEvent.objects.all()}
+
+
+def test_the_sample_is_stored_as_it_stands(acme: Tenant) -> None:
+    counts, said, ended = send(str(settings.BASE_DIR / "samples" / "usage.csv"), tenant="acme")
+    assert (counts["lines"], counts["stored"], said, ended) == (4, 4, "", "")
+    assert ledger()["sample-4"].timestamp.isoformat() == "2026-03-02T23:00:00+00:00"
 
 
 def test_a_sheet_says_exactly_what_its_cells_say(acme: Tenant, tmp_path: Path) -> None:
