@@ -167,10 +167,15 @@ def import_check(*, by: Principal, run: Import, watch: Watch | None = None) -> I
     """Read every row: what is wrong, what is odd, and what would change. Nothing counts yet.
 
     `watch` hears now and then how many rows, and which part of the file, are read. A file that cannot be read
-    is FAILED, with the reason. Errors: 409 it is being checked, or was applied.
+    is FAILED, with the reason. Ctrl-C leaves it as if nobody had begun. Errors: 409 it is being checked, or
+    was applied.
     """
     _claim(run)
-    return import_check_claimed(by=by, run=run, watch=watch)
+    try:
+        return import_check_claimed(by=by, run=run, watch=watch)
+    except KeyboardInterrupt:
+        Import.objects.filter(pk=run.pk, state=State.CHECKING).update(state=State.RECEIVED)
+        raise
 
 
 def import_check_claimed(*, by: Principal, run: Import, watch: Watch | None = None) -> Import:

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import signal
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -16,6 +17,7 @@ from accounts.models import Tenant
 from inventory.generator import Bills
 from inventory.models import CostLine, Import, Resource
 from inventory.queries.costs import cost_summary, live_lines
+from inventory.services import imports
 from inventory.tests.files import csv_bytes, received
 from inventory.tests.test_importing_costs import on, told
 from inventory.tests.test_imports_api import send
@@ -167,6 +169,19 @@ def test_a_mistake_is_said_in_a_sentence(
         run("import_costs", tmp_path / "none.csv", "--tenant", "acme")
     with pytest.raises(CommandError, match="a month"):
         run("make_costs", file, "--start", "March")
+
+
+def test_a_check_that_is_broken_off_may_be_begun_again(
+    acme: Tenant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "costs.csv"
+    file.write_bytes(csv_bytes([on(10, "1")]))
+    with monkeypatch.context() as patch:
+        patch.setattr(imports, "_read_file", lambda *_: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            run("import_costs", file, "--tenant", "acme")
+    assert Import.objects.get().state == Import.State.RECEIVED
+    assert run("import_costs", file, "--tenant", "acme")["inserted"] == 1
 
 
 def test_a_file_that_waits_is_taken_up(acme: Tenant, tmp_path: Path) -> None:
