@@ -82,6 +82,7 @@ LOGGING: dict[str, Any] = {
         "uvicorn.access": {"level": "WARNING"},
         "uvicorn.error": {"level": "WARNING"},
         "celery.app.trace": {"level": "WARNING"},
+        "celery.beat": {"level": "WARNING"},  # says each task that it sends, every few seconds
         "celery.worker.strategy": {"level": "WARNING"},
     },
 }
