@@ -4,8 +4,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-config
 
+PARSERS := tests/test_parsers_by_chance.py accounts/tests/test_grammar.py config/tests/test_wire.py
+
 .DEFAULT_GOAL := help
-.PHONY: help run stack rolling test lint format openapi lock bench faults backup restore audit newman browser shots clean
+.PHONY: help run stack rolling test lint format openapi lock bench faults fuzz backup restore audit newman browser shots clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -38,6 +40,11 @@ openapi: .venv/dev ## Write docs/openapi.yaml
 faults: export FAULT_SECONDS ?= 30
 faults: .venv/dev ## Run the fault tests alone and long (FAULT_SECONDS=… of load in each)
 	@$(BIN)/python -m pytest tests/faults
+
+fuzz: export FUZZ_SECONDS ?= 600
+fuzz: .venv/dev ## Fuzz the API for so long (FUZZ_SECONDS=…), then every parser with thousands of cases
+	@$(BIN)/python -m tests.fuzz
+	@$(BIN)/python -m pytest -q -p tests.fuzz.profile --hypothesis-profile=fuzz $(PARSERS)
 
 bench: .venv/dev .venv/bench ## Measure ingestion beside a plain FastAPI gateway and COPY (needs wrk)
 	@$(BIN)/python -m bench.ingest

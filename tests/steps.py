@@ -67,7 +67,10 @@ def proofs(scratch: str) -> list[list[list[Step]]]:
         Step("docs/openapi.yaml (make openapi)", f"diff -u docs/openapi.yaml {schema}"),
         Step("pytest", f"{PYTEST} -n 2 --ignore=tests/faults"),
     ]
-    embedded = [Step("pytest embedded", f"{PYTEST} -n 2", {"SKYLEDGER_TESTS": "embedded"})]
+    embedded = [
+        Step("fuzz", "python -m tests.fuzz"),
+        Step("pytest embedded", f"{PYTEST} -n 2", {"SKYLEDGER_TESTS": "embedded"}),
+    ]
     faults = [Step("pytest faults", f"{PYTEST} tests/faults")]
     return [[checks, embedded], [faults]]
 
