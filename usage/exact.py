@@ -14,6 +14,8 @@ COST_TEXT: Final = r"-?[0-9]{1,38}(\.[0-9]{1,38})?([eE][+-]?[0-5]?[0-9])?"
 DEFAULT_CURRENCY: Final = "USD"
 NO_CURRENCY: Final = "XXX"  # ISO 4217's own code for it: such amounts are never added to money
 CURRENCY_TEXT: Final = "[A-Z]{3}"
+_is_cost: Final = re.compile(COST_TEXT).fullmatch
+_is_currency: Final = re.compile(CURRENCY_TEXT).fullmatch
 
 
 def nearest_rank(numbers: Sequence[Decimal], share: Decimal) -> Decimal:
@@ -25,7 +27,7 @@ def nearest_rank(numbers: Sequence[Decimal], share: Decimal) -> Decimal:
 def cost_of(value: Any) -> Decimal | None:
     """What a sender gave as a cost: a JSON number, or a decimal number as text. None for anything else."""
     if isinstance(value, str):
-        return Decimal(value) if re.fullmatch(COST_TEXT, value) else None
+        return Decimal(value) if _is_cost(value) else None
     return number_of(value)
 
 
@@ -33,4 +35,4 @@ def currency_of(value: Any) -> str:
     """The currency that a sender gave: US dollars when none was, NO_CURRENCY for what is no ISO 4217 code."""
     if value is None:
         return DEFAULT_CURRENCY
-    return value if isinstance(value, str) and re.fullmatch(CURRENCY_TEXT, value) else NO_CURRENCY
+    return value if isinstance(value, str) and _is_currency(value) else NO_CURRENCY

@@ -9,6 +9,7 @@ so that their sums are made again.
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, Final
 
 import msgspec
@@ -75,7 +76,7 @@ class Row(msgspec.Struct, omit_defaults=True):
     request_id: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Lot:
     """Events of one tenant accepted at one moment, in one entry of the queue or in one request.
 
@@ -87,8 +88,13 @@ class Lot:
     rows: list[Row]
     entry_id: str
 
+    @cached_property
+    def received(self) -> str:
+        """`received_at` as text."""
+        return self.received_at.isoformat()
+
     def timestamp(self, row: Row) -> str:
-        return row.timestamp or self.received_at.isoformat()
+        return row.timestamp or self.received
 
 
 Key = tuple[str, str]
@@ -152,12 +158,11 @@ def _copy(table: str, rows: Rows) -> None:
 def _as_text(rows: Rows) -> Iterator[tuple[str, ...]]:
     """The rows in the order of COLUMNS, all as text: PostgreSQL reads it and we convert nothing."""
     for (tenant_id, event_id), (lot, row) in rows.items():
-        received = lot.received_at.isoformat()
         yield (
             str(uuid7()),
             tenant_id,
             event_id,
-            row.timestamp or received,
+            row.timestamp or lot.received,
             row.user_id,
             row.service_type,
             row.service_provider,
@@ -168,7 +173,7 @@ def _as_text(rows: Rows) -> Iterator[tuple[str, ...]]:
             str(row.metadata, "utf-8"),
             row.session_id,
             row.request_id,
-            received,
+            lot.received,
         )
 
 

@@ -44,8 +44,13 @@ class _Tokens(msgspec.Struct):
     output_tokens: float = 0
 
 
+class _Bill(msgspec.Struct):
+    total_cost: Any = None
+    currency: Any = None
+
+
 _tokens = msgspec.json.Decoder(_Tokens)
-_billing = msgspec.json.Decoder(dict[str, Any], float_hook=exact_number)
+_bills = msgspec.json.Decoder(list[_Bill], float_hook=exact_number)
 _seen: set[tuple[str, str, str]] = set()
 
 
@@ -56,28 +61,18 @@ def tenant_label(tenant_id: str) -> str:
 
 def observe_stored(lots: list[Lot], statuses: list[list[Status]]) -> None:
     """Count the events of a commit: those that were new, and how many were not."""
-    events: Tally[tuple[str, str, str]] = Tally()
-    tokens: Tally[str] = Tally()
-    cost: Tally[str] = Tally()
     for lot, became in zip(lots, statuses, strict=True):
         if not became:
             continue
         tenant = tenant_label(lot.tenant_id)
         _count_others(tenant, became)
-        for row, status in zip(lot.rows, became, strict=True):
-            if status is not Status.STORED:
-                continue
-            events[_bounded(tenant, row)] += 1
-            if row.service_type == "llm_service":
-                tokens[tenant] += _tokens_of(row)
-            if len(row.billing_info) > 2:
-                cost[tenant] += _cost_of(row)  # type: ignore[assignment]
-    for labels, count in events.items():
-        EVENTS.labels(*labels).inc(count)
-    for tenant, count in tokens.items():
-        TOKENS.labels(tenant).inc(count)
-    for tenant, amount in cost.items():
-        COST.labels(tenant).inc(float(amount))
+        rows = [row for row, status in zip(lot.rows, became, strict=True) if status is Status.STORED]
+        for types, count in Tally((row.service_type, row.event_type) for row in rows).items():
+            EVENTS.labels(*_bounded(tenant, *types)).inc(count)
+        if tokens := sum(_tokens_of(row) for row in rows if row.service_type == "llm_service"):
+            TOKENS.labels(tenant).inc(tokens)
+        if cost := _cost_of(rows):
+            COST.labels(tenant).inc(float(cost))
 
 
 def _count_others(tenant: str, became: list[Status]) -> None:
@@ -86,9 +81,9 @@ def _count_others(tenant: str, became: list[Status]) -> None:
             counter.labels(tenant).inc(count)
 
 
-def _bounded(tenant: str, row: Row) -> tuple[str, str, str]:
+def _bounded(tenant: str, service_type: str, event_type: str) -> tuple[str, str, str]:
     """Senders choose the types, so past a thousand of them the rest is counted together."""
-    labels = (tenant, row.service_type, row.event_type)
+    labels = (tenant, service_type, event_type)
     if labels in _seen:
         return labels
     if len(_seen) >= MAX_LABELS:
@@ -106,9 +101,8 @@ def _tokens_of(row: Row) -> int:
     return int(found.input_tokens + found.output_tokens if given is None else given)
 
 
-def _cost_of(row: Row) -> Decimal:
-    """What the sender says in USD; negative or absurd amounts are no running total."""
-    info = _billing.decode(row.billing_info)
-    amount = cost_of(info.get("total_cost")) or Decimal(0)
-    counts = currency_of(info.get("currency")) == DEFAULT_CURRENCY and 0 < amount < MAX_COST
-    return amount if counts else Decimal(0)
+def _cost_of(rows: list[Row]) -> Decimal:
+    """What the senders say in USD; negative or absurd amounts are no running total."""
+    bills = _bills.decode(b"[%b]" % b",".join(row.billing_info for row in rows))
+    costs = [cost_of(bill.total_cost) for bill in bills if currency_of(bill.currency) == DEFAULT_CURRENCY]
+    return sum((cost for cost in costs if cost and 0 < cost < MAX_COST), Decimal(0))
