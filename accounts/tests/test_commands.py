@@ -7,13 +7,15 @@ from io import StringIO
 from threading import Barrier
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.exceptions import ValidationError
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import OperationalError, connection
 from rest_framework.test import APIClient
 
 from accounts.errors import ValidationFailed
+from accounts.management.commands import create_tenant
 from accounts.models import ApiKey, AuditEntry, Membership, Tenant, User
 from accounts.services.keys import api_keys_seed
 
@@ -113,3 +115,15 @@ def test_what_cannot_be_a_key_stops_the_start(settings: Any, entry: str) -> None
     with pytest.raises(ValidationFailed, match="8 to 255"):
         api_keys_seed()
     assert not ApiKey.objects.exists()
+
+
+@pytest.mark.parametrize("kind", [OperationalError, psycopg.OperationalError])
+def test_a_database_that_is_away_ends_a_command_in_a_sentence(
+    kind: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(**given: Any) -> None:
+        raise kind("connection refused")
+
+    monkeypatch.setattr(create_tenant, "tenant_create", away)
+    with pytest.raises(CommandError, match="The database does not do it: connection refused"):
+        call_command("create_tenant", "acme")
