@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Count, F, Q, QuerySet
 from django.db.models.functions import Coalesce, TruncMonth
 
+from accounts.errors import ValidationFailed
 from accounts.exact import EXACT
 from accounts.models import Tenant
 from accounts.replica import heavy_reads, reading
@@ -20,6 +21,7 @@ from inventory.queries.dimensions import OWNERS, UNALLOCATED, Dimension
 from inventory.queries.owners import charge_owner, owner_labels
 
 ZERO: Final = Decimal(0)
+MOST_GROUPS: Final = 200_000  # all of them are in memory, each some 1,500 bytes
 COSTS: Final = ("billed", "effective", "list", "contracted")
 # Bought ahead: its list cost is told once more by the lines that it covers.
 _COVERS: Final = Q(charge_category=Charge.Category.PURCHASE) & ~Q(commitment_discount_id="")
@@ -67,7 +69,8 @@ def cost_groups(
 ) -> Iterator[Group]:
     """What the lines cost by currency, the dimensions and `grain`: month, day or None.
 
-    Of owners whose labels are the same, each is a group of its own.
+    Of owners whose labels are the same, each is a group of its own. Errors: ValidationFailed, more than
+    MOST_GROUPS.
     """
     try:
         inner, inner_values = _by_charge(lines, grain).query.sql_with_params()
@@ -83,12 +86,16 @@ def cost_groups(
     sql = (
         f"SELECT {', '.join([*keys, *sums])} FROM ({inner}) AS parts"  # noqa: S608  (names of ours alone)
         f" JOIN ({labels}) AS labels ON labels.id = parts.part_charge GROUP BY {', '.join(keys)}"
+        f" LIMIT {MOST_GROUPS + 1}"
     )
     owners = {place: owner_labels(tenant, dimension.name)
               for place, dimension in enumerate(dimensions) if dimension.name in OWNERS}  # fmt: skip
     with heavy_reads(), reading().cursor() as cursor:
         cursor.execute(sql, (*inner_values, *label_values))
         rows = cursor.fetchall()
+    if len(rows) > MOST_GROUPS:
+        told = "Group by less, or ask for less time or by a filter."
+        raise ValidationFailed(f"These are more than {MOST_GROUPS:,} groups. {told}")
     for row in rows:
         group = _group(row, len(names), len(keys), grain)
         yield group._replace(labels=_named(group.labels, owners)) if owners else group

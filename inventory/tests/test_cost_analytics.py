@@ -6,6 +6,7 @@ from typing import Any, Final
 import pytest
 
 from accounts.models import Tenant
+from inventory.queries import sums
 from inventory.tests.bills import bill, load
 
 URL: Final = "/api/v1/costs/analytics"
@@ -136,6 +137,15 @@ def test_savings_leave_out_what_was_bought_ahead(api: Any, acme: Tenant) -> None
 def test_what_is_wrong_is_named(api: Any, query: dict[str, str], field: str) -> None:
     answer = api.get(URL, query)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, field)
+
+
+def test_too_many_groups_are_refused_before_they_fill_the_memory(
+    api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sums, "MOST_GROUPS", 3)
+    answers = [ask(api, group_by=names) for names in ("service", "service,day", "service,region,day")]
+    assert [answer.status_code for answer in answers] == [200, 400, 400]
+    assert "These are more than 3 groups." in answers[1].json()["message"]
 
 
 def test_a_tag_with_a_comma(api: Any, acme: Tenant) -> None:
