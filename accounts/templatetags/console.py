@@ -84,9 +84,10 @@ def query(context: Any, **changes: Any) -> str:
 
 @register.filter
 def who(actor: str) -> str:
-    """`user:a@b.com` → a@b.com; `key:abc` → API key abc…; else as it is."""
+    """`user:a@b.com` → a@b.com; `key:abc` → API key abc…; `automation:Nights` → the rule Nights."""
     kind, _, name = actor.partition(":")
-    return {"user": name, "key": f"API key {name}…"}.get(kind, actor)
+    known = {"user": name, "key": f"API key {name}…", "automation": f"the rule {name}"}
+    return known.get(kind, actor) if name else actor
 
 
 @register.filter

@@ -87,5 +87,5 @@ def _done(run: AutomationRun, target: AutomationTarget, seen: Sighting) -> None:
     )
     inverse = {"type": BACK[action_name(target.action)]}
     if resource.state != seen.power:
-        resource_change(resource, state=str(seen.power))
+        resource_change(run, resource, state=str(seen.power))
     target_end(run, target, State.DONE, f"It is {seen.said}.", inverse=inverse)

@@ -60,14 +60,15 @@ def target_end(
     )
 
 
-def resource_change(resource: Resource, **changes: Any) -> None:
-    """Change a resource here, with its history; in the caller's transaction, which has locked its row."""
+def resource_change(run: AutomationRun, resource: Resource, **changes: Any) -> None:
+    """Change a resource here, with its history, which names the rule; its row is locked by the caller."""
     before = {name: getattr(resource, name) for name in changes}
     now = timezone.now()
     Resource.objects.filter(pk=resource.pk).update(**changes, updated_at=now)
     ResourceChange.objects.create(
         tenant=resource.tenant, resource=resource, kind=ResourceChange.Kind.CHANGED, at=now,
-        actor=AUTOMATION.actor, changes={name: [before[name], value] for name, value in changes.items()},
+        actor=f"automation:{run.rule.name}",
+        changes={name: [before[name], value] for name, value in changes.items()},
     )  # fmt: skip
 
 

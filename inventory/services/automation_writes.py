@@ -29,7 +29,7 @@ def tag_write(run: AutomationRun, target: AutomationTarget) -> None:
         target_end(run, target, State.SKIPPED, f"The tag {key} is {before!r} by now.")
         return
     tags = {name: text for name, text in resource.tags.items() if name != key}
-    resource_change(resource, tags=tags if value is None else {**tags, key: value})
+    resource_change(run, resource, tags=tags if value is None else {**tags, key: value})
     inverse = {"type": "tag", "key": key, "value": before}
     target_end(run, target, State.DONE, f"The tag {key} is {value!r}; it was {before!r}.", inverse=inverse)
 

@@ -59,7 +59,7 @@ def test_each_target_is_done_once_and_told(acme: Tenant, aws: FakeProvider, by: 
     first.refresh_from_db()
     change = ResourceChange.objects.get(resource=first)
     assert (first.state, change.actor, change.changes) == (
-        "stopped", "automation", {"state": ["running", "stopped"]}
+        "stopped", "automation:Nights", {"state": ["running", "stopped"]}
     )  # fmt: skip
     kinds = ActivityEntry.objects.filter(type__startswith="automation_run").order_by("seq")
     assert [k.type.split(".")[1] for k in kinds] == ["planned", "approved", "completed"]
