@@ -5,10 +5,11 @@ was over, and when a bill that is told nearly every day has not come to it yet.
 """
 
 from collections import defaultdict
-from datetime import date, timedelta
+from datetime import UTC, date, timedelta
 from typing import Final, NamedTuple
 
 from django.db.models import Exists, F, OuterRef, QuerySet
+from django.db.models.functions import TruncDate
 from django.utils import timezone
 
 from accounts.models import Tenant
@@ -42,11 +43,11 @@ def completeness(tenant: Tenant, span: Span) -> Completeness:
 
 
 def _early(days: QuerySet[CostDay]) -> QuerySet[CostDay]:
-    """Days of bills that nobody told of after they were over."""
-    later = CostLine.objects.filter(
-        cost_day=OuterRef("pk"), source_import__created_at__date__gt=OuterRef("day")
-    )
-    return days.filter(source_import__created_at__date__lte=F("day")).exclude(Exists(later))
+    """Days of bills that nobody told of after they were over, wherever it is that somebody asks."""
+    told_on = TruncDate("source_import__created_at", tzinfo=UTC)
+    lines = CostLine.objects.alias(told_on=told_on).filter(cost_day=OuterRef("pk"))
+    later = lines.filter(told_on__gt=OuterRef("day"))
+    return days.alias(told_on=told_on).filter(told_on__lte=F("day")).exclude(Exists(later))
 
 
 def _first_behind(days: QuerySet[CostDay], today: date) -> date | None:

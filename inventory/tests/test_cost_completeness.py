@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import pytest
 import time_machine
+from django.utils import timezone
 
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
@@ -64,6 +65,8 @@ def test_a_day_told_before_it_was_over_is_complete_once_it_is_told_again(acme: T
     with time_machine.travel(datetime(2026, 1, 10, 12, tzinfo=UTC), tick=False):
         load(acme, days(date(2026, 1, 10), 3), source="bills")
     assert state(acme) == ([10], 9)
+    with timezone.override("Pacific/Auckland"):  # where it was the 11th by then
+        assert state(acme) == ([10], 9)
     cost_lines_upsert(by=SYSTEM, tenant=acme, rows=[(1, bill("2026-01-10", 2))])
     assert state(acme) == ([], 10)
 
