@@ -2,7 +2,7 @@
 
 import operator
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from decimal import Context, Decimal
 from typing import Any, Final
 
@@ -24,6 +24,14 @@ COMPARED: Final[dict[str, Callable[[Any, Any], bool]]] = {
 def canonical(number: Decimal) -> str:
     """The one plain decimal text of a number: no exponent, no trailing zeros, no minus zero."""
     return format(EXACT.normalize(number), "f") if number else "0"
+
+
+def exact_sum(numbers: Iterable[Decimal]) -> Decimal:
+    """The sum without rounding, whatever the caller's decimal context."""
+    found = Decimal(0)
+    for number in numbers:
+        found = EXACT.add(found, number)
+    return found
 
 
 def quotient(number: Decimal, divisor: Decimal) -> Decimal:

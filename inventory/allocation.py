@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from decimal import ROUND_DOWN, Context, Decimal
 from typing import Final
 
-from accounts.exact import EXACT
+from accounts.exact import EXACT, exact_sum
 
 UNIT: Final = Decimal("1E-14")
 _DOWN: Final = Context(prec=200, rounding=ROUND_DOWN)
@@ -16,7 +16,7 @@ def split(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     Each part is rounded to 14 digits after the point, towards zero. What that leaves goes to the first part
     whose weight is not 0.
     """
-    total = sum(weights)
+    total = exact_sum(weights)
     parts = [
         _DOWN.divide(_DOWN.multiply(amount, weight), total).quantize(UNIT, context=_DOWN)
         for weight in weights
@@ -25,10 +25,3 @@ def split(amount: Decimal, weights: Sequence[Decimal]) -> list[Decimal]:
     first = next(place for place, weight in enumerate(weights) if weight)
     parts[first] = EXACT.add(parts[first], left)
     return parts
-
-
-def exact_sum(amounts: Sequence[Decimal]) -> Decimal:
-    total = Decimal(0)
-    for amount in amounts:
-        total = EXACT.add(total, amount)
-    return total

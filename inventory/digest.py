@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Final
 
 from accounts.digest import MOST, Section, Week, bars, change
-from accounts.exact import EXACT
+from accounts.exact import exact_sum
 from accounts.models import Tenant
 from inventory.queries.costs import lines_between
 from inventory.queries.dimensions import read_dimensions
@@ -37,7 +37,7 @@ def _costs(tenant: Tenant, week: Week) -> Costs:
 
 
 def _spend(currency: str, services: dict[str, Decimal], before: dict[str, Decimal]) -> Section:
-    total, earlier = _sum(services), _sum(before)
+    total, earlier = exact_sum(services.values()), exact_sum(before.values())
     largest = sorted(services.items(), key=lambda item: (-item[1], item[0]))[:MOST]
     return Section(
         f"Costs in {currency}",
@@ -59,13 +59,6 @@ def _savings(tenant: Tenant, total: Total) -> Section:
             for row in largest
         ],
     )
-
-
-def _sum(costs: dict[str, Decimal]) -> Decimal:
-    total = ZERO
-    for cost in costs.values():
-        total = EXACT.add(total, cost)
-    return total
 
 
 def _money(amount: int | Decimal) -> str:

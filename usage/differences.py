@@ -5,9 +5,9 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
-from accounts.exact import EXACT, canonical
+from accounts.exact import EXACT, canonical, exact_sum
 from usage.billing import Line
-from usage.pricing import ZERO, exact_sum
+from usage.pricing import ZERO
 
 Key = tuple[str, ...]
 

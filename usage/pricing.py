@@ -4,13 +4,12 @@
 earlier in the same month (`before`) count for tiers, packages and flat fees, and are not charged again.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Context, Decimal
 from enum import StrEnum
 from typing import Final
 
-from accounts.exact import EXACT
+from accounts.exact import EXACT, exact_sum
 
 ZERO: Final = Decimal(0)
 ROUNDING: Final = Context(prec=EXACT.prec, rounding=ROUND_HALF_UP)
@@ -87,14 +86,6 @@ def charge(terms: Terms, quantity: Decimal, before: Decimal = ZERO) -> list[Step
 
 def total(steps: list[Step]) -> Decimal:
     return exact_sum(step.amount for step in steps)
-
-
-def exact_sum(numbers: Iterable[Decimal]) -> Decimal:
-    """The sum without rounding, whatever the caller's decimal context."""
-    found = ZERO
-    for number in numbers:
-        found = EXACT.add(found, number)
-    return found
 
 
 def rounded(amount: Decimal, currency: str) -> Decimal:

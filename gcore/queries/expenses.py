@@ -4,7 +4,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any, Final, NamedTuple
 
-from accounts.exact import EXACT
+from accounts.exact import exact_sum
 from accounts.models import Tenant
 from gcore.queries.own_usage import PROVIDER
 from inventory.models import Charge, CostLine
@@ -46,7 +46,4 @@ def _together(parts: list[Billed]) -> Billed:
     one_price = prices.pop() if len(prices) == 1 else (None, "")
     if len(currencies) > 1:
         return Billed(Decimal(0), "", None, "")
-    total = Decimal(0)
-    for part in parts:
-        total = EXACT.add(total, part.money)
-    return Billed(total, currencies.pop(), *one_price)
+    return Billed(exact_sum(part.money for part in parts), currencies.pop(), *one_price)

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from django.utils import timezone
 
-from accounts.exact import quotient
+from accounts.exact import exact_sum, quotient
 from inventory.models import Budget, BudgetNotice
 from inventory.queries.costs import lines_matching
 from inventory.queries.daily import Daily, daily_costs
@@ -60,7 +60,7 @@ def _forecast(daily: Daily, span: Span, actual: Decimal) -> Decimal | None:
     if found is None:
         return None
     known = spent_in(daily, Span(span.start, daily.through + DAY))
-    return max(actual, known + sum(estimate.amount for day, estimate in found.days if span.holds(day)))
+    return max(actual, exact_sum([known, *(guess.amount for day, guess in found.days if span.holds(day))]))
 
 
 def crossed(budget: Budget, standing: Standing, today: date) -> list[tuple[str, int, Decimal]]:

@@ -5,7 +5,7 @@ from datetime import date, timedelta
 from decimal import Decimal
 from typing import Final, NamedTuple
 
-from accounts.exact import EXACT
+from accounts.exact import EXACT, exact_sum
 from inventory.queries.daily import Daily, Days
 from inventory.queries.spans import Span, months_after, span_around
 from inventory.queries.sums import ZERO
@@ -65,19 +65,21 @@ def cost_forecast(daily: Daily, days: int) -> CostForecast | None:
     bought = list(_bought(daily.recurring, first, max(days, rest)))
 
     def total(count: int) -> Estimate:
-        known = EXACT.add(_decimal(float(found.days[:count].sum())), sum(bought[:count], ZERO))
+        known = exact_sum([_decimal(float(found.days[:count].sum())), *bought[:count]])
         return _around(known, float(found.total_error[count - 1]))
 
     widths = (found.high - found.days).tolist()
     amounts = [_around(_decimal(amount) + once, width)
                for amount, once, width in zip(found.days.tolist(), bought, widths, strict=True)]  # fmt: skip
-    actual = sum((amount for day, amount in daily.spent.items() if month.holds(day) and day < first), ZERO)
+    actual = spent_in(daily, Span(month.start, first))
     return CostForecast(
         method=found.method,
         history_days=len(series),
         days=[(first + n * DAY, amounts[n]) for n in range(days)],
         total=total(days),
-        month=MonthEnd(month.start or first, actual, Estimate(*(actual + part for part in total(rest)))),
+        month=MonthEnd(
+            month.start or first, actual, Estimate(*(EXACT.add(actual, part) for part in total(rest)))
+        ),
         errors={name: _decimal(error) for name, error in found.errors.items()},
         coverage=None if found.covered is None else _decimal(found.covered),
     )
@@ -85,7 +87,7 @@ def cost_forecast(daily: Daily, days: int) -> CostForecast | None:
 
 def spent_in(daily: Daily, span: Span) -> Decimal:
     """What was spent on the days of a span, incomplete ones too."""
-    return sum((amount for day, amount in daily.spent.items() if span.holds(day)), ZERO)
+    return exact_sum(amount for day, amount in daily.spent.items() if span.holds(day))
 
 
 def _series(usual: Days, through: date) -> list[Decimal]:

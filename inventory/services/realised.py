@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from django.db import transaction
 
-from accounts.exact import EXACT, canonical, quotient
+from accounts.exact import EXACT, canonical, exact_sum, quotient
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
 from accounts.services.logs import deed
@@ -93,10 +93,7 @@ def _measured(row: Recommendation, days: int, costs: Iterable[Daily]) -> Realise
 
 
 def _average(costs: Iterable[Decimal], days: int) -> Decimal:
-    total = Decimal(0)
-    for cost in costs:
-        total = EXACT.add(total, cost)
-    return EXACT.quantize(quotient(total, Decimal(days)), Decimal("1E-6"))
+    return EXACT.quantize(quotient(exact_sum(costs), Decimal(days)), Decimal("1E-6"))
 
 
 def _tell(one: RealisedSaving) -> None:

@@ -7,6 +7,7 @@ from typing import Any, Final
 import pytest
 import time_machine
 
+from accounts.exact import canonical
 from accounts.models import ActivityEntry, Delivery, Tenant, User
 from accounts.principals import SYSTEM
 from inventory.models import Budget, BudgetNotice, ExchangeRate
@@ -70,6 +71,17 @@ def test_a_forecast_of_the_first_days_is_not_told(acme: Tenant, clock: Any) -> N
     assert budgets_evaluate() == 0
     clock.move_to(datetime(2026, 3, 6, 12, tzinfo=UTC))
     assert budgets_evaluate() == 1
+
+
+def test_what_was_spent_is_told_to_the_last_digit(acme: Tenant) -> None:
+    ExchangeRate.objects.create(
+        tenant=acme, currency="USD", to_currency="CHF", valid_from="2026-01-01",
+        rate=Decimal("1.123456789012345678"),
+    )  # fmt: skip
+    amounts = (Decimal("12345678901.5"), Decimal("0.00000000000001"))
+    load(acme, [bill(f"2026-03-0{day}", amount) for day, amount in enumerate(amounts, 1)])
+    found = budget_standing(made(acme, currency="CHF"), NOW).actual
+    assert canonical(found) == "13869836776.85665305990932395156789012345678"
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,8 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import Any, Final
 
-from accounts.exact import EXACT, quotient
+from accounts.exact import EXACT, exact_sum, quotient
 from usage.exact import cost_of, currency_of, nearest_rank
-from usage.pricing import exact_sum
 from usage.queries.integrals import TICK
 from usage.queries.measures import A, Measure
 from usage.tally import Tally

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from accounts.exact import canonical
-from usage.pricing import Scheme, Terms, Tier, charge, exact_sum, rounded, total
+from accounts.exact import canonical, exact_sum
+from usage.pricing import Scheme, Terms, Tier, charge, rounded, total
 
 BOUNDS = [("10", "0.5"), ("100", "0.2"), (None, "0.1")]
 
