@@ -11,6 +11,8 @@ from django.core.cache import cache
 from django.core.management import call_command
 from django.db import transaction
 from django.test import override_settings
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis
 from rest_framework.test import APIClient
 from rest_framework_simplejwt.tokens import AccessToken
 
@@ -22,6 +24,13 @@ from tests.builders import make_key, make_tenant, make_user
 from tests.flush import quicken
 
 Role = Membership.Role
+# A busy machine is no fault, and a tenant may serve many examples.
+hypothesis.register_profile(
+    "tests",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+hypothesis.load_profile("tests")
 
 
 def pytest_configure() -> None:

@@ -16,7 +16,7 @@ from unittest.mock import patch
 import pytest
 from django.db.models import Count
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -51,8 +51,6 @@ EXAMPLES: Final = int(os.environ.get("LEDGER_EXAMPLES", "8"))
 BOUNDED: Final = settings(
     max_examples=EXAMPLES,
     stateful_step_count=20,
-    deadline=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 MARCH: Final = date(2026, 3, 1)
 SINGLE: Final = "/api/v1/events"

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 import time_machine
 from django.utils import timezone
-from hypothesis import HealthCheck, settings
+from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
@@ -184,7 +184,5 @@ def test_random_histories_agree_with_the_rules() -> None:
         settings=settings(
             max_examples=EXAMPLES,
             stateful_step_count=25,
-            deadline=None,
-            suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
         ),
     )

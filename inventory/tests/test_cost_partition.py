@@ -5,7 +5,7 @@ from decimal import Decimal
 from itertools import groupby
 from typing import Any, Final
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Tenant
@@ -20,9 +20,7 @@ from inventory.services.costs import totals_of
 from inventory.tests.bills import bill, load
 
 NAMES: Final = ("service", "region", "account", "resource", "tag:env", "charge_category", "month", "day")
-BUDGET: Final = settings(
-    max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+BUDGET: Final = settings(max_examples=8)
 amounts = st.decimals(min_value=-(10**9), max_value=10**9, places=14)
 maybe = st.none() | amounts
 lines = st.lists(

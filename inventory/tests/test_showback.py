@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Membership, Tenant
@@ -186,7 +186,7 @@ def test_what_a_rule_names_is_not_removed(api: Any, shops: Shops) -> None:
     assert api.delete(f"/api/v1/products/{shops.mail.pk}").status_code == 204
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(amounts, st.lists(weights, min_size=1, max_size=6).filter(any))
 @example(Decimal("0.00000000000001"), [Decimal(0), Decimal(1), Decimal(1)])
 def test_parts_are_the_whole(amount: Decimal, weighed: list[Decimal]) -> None:
@@ -219,7 +219,7 @@ rules = st.lists(
 )  # fmt: skip
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12)
 @given(rows=rows, made=rules, currency=st.sampled_from([None, "USD"]))
 def test_allocation_preserves_the_total(
     acme: Tenant, shops: Shops, rows: list[CostRow], made: list[Any], currency: str | None

@@ -135,7 +135,7 @@ filters = st.recursive(
 
 
 class TestEveryFilter(TestCase):
-    @settings(max_examples=60, deadline=None)
+    @settings(max_examples=60)
     @given(st.lists(events, min_size=1, max_size=8), st.lists(filters, min_size=1, max_size=4))
     def test_sql_and_python_agree(self, rows: list[dict[str, Any]], asked: list[str]) -> None:
         tenant = make_tenant("acme")

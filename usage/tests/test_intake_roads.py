@@ -129,7 +129,7 @@ def has_repeated_key(body: str) -> bool:
 
 
 @pytest.mark.parametrize("single", [True, False])
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(document=EVENTS, changes=CHANGES)
 def test_the_fast_road_gives_what_the_slow_road_gives(
     document: dict[str, Any], changes: list[tuple[Callable[[str, int], str], int]], single: bool

@@ -218,7 +218,7 @@ DEFINITIONS: Final = [
 
 
 class TestEveryFigure(TestCase):
-    @settings(max_examples=25, deadline=None)
+    @settings(max_examples=25)
     @given(
         st.lists(events, min_size=10, max_size=25),
         questions,

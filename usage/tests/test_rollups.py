@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Tenant
@@ -112,7 +112,7 @@ EVENTS: Final = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, 3), st.lists(st.tuples(st.integers(0, 3), EVENTS), min_size=1, max_size=8))
 def test_both_roads_make_equal_sums(
     acme: Tenant, named: int, events: list[tuple[int, dict[str, Any]]]

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.models import Tenant
@@ -157,7 +157,7 @@ ZONES: Final = st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "Asia/Ka
 WHERE: Final = ['user_id = "anna"', 'service_type ^= "llm" or user_id != "anna"', "exists model", ""]
 
 
-@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.tuples(MOMENTS, EVENTS), max_size=8),
     st.lists(st.tuples(MOMENTS, EVENTS), max_size=4),
