@@ -53,6 +53,7 @@ def test_keys_and_people_are_as_documented(loaded: str) -> None:
         ("member@example.com", "demo-tenant", "member", False),
         ("stranger@example.com", "test-tenant", "owner", False),
     }
+    assert not User.objects.filter(email_verified=False).exists()
     for text in (*DEMO_KEYS, "admin123", "demo12345"):
         assert text in loaded
 
