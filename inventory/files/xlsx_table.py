@@ -19,7 +19,11 @@ from inventory.files.table import MEBIBYTE, MOST_COLUMNS, BadFile, Record, check
 STRINGS: Final = "xl/sharedStrings.xml"
 MOST_STRINGS: Final = 64 * MEBIBYTE  # these alone are kept in memory
 MOST_ROWS: Final = 1_048_576  # of a sheet; a row may say that any number of empty ones stand before it
-FORMULA: Final = "\x00formula"
+FORMULA, DURATION = "\x00formula", "\x00duration"
+ADVICE: Final = {
+    FORMULA: "a formula. Paste its value in its place.",
+    DURATION: "a duration. Give it the format of a number.",
+}
 # What openpyxl and zipfile raise at damaged, encrypted and foreign files.
 BROKEN: Final = (
     KeyError, IndexError, ValueError, TypeError, AttributeError, RuntimeError, OSError, EOFError,
@@ -44,6 +48,9 @@ class XlsxTable:
         self._rows = enumerate(sheet.iter_rows(), start=1)
         for _, row in self._read():
             if any(row):
+                mark = next((cell for cell in row if cell in ADVICE), None)
+                if mark is not None:
+                    raise BadFile(f"The header holds {ADVICE[mark]}")
                 self.header = checked_header(row)
                 return
         raise BadFile("The first sheet is empty.")
@@ -54,10 +61,11 @@ class XlsxTable:
             if not any(row):
                 continue
             record = fitted(number, row + [""] * (columns - len(row)), columns)
-            if FORMULA in record.cells:
-                column = self.header[record.cells.index(FORMULA)]
-                told = f"{column} is a formula. Paste its value in its place."
-                record = record._replace(problem=told)
+            mark = next((cell for cell in record.cells if cell in ADVICE), None)
+            if mark is not None:
+                column = self.header[record.cells.index(mark)]
+                cells = ["" if cell in ADVICE else cell for cell in record.cells]
+                record = record._replace(cells=cells, problem=f"{column} is {ADVICE[mark]}")
             yield record
 
     def _read(self) -> Iterator[tuple[int, list[str]]]:
@@ -99,4 +107,4 @@ def _text(cell: Any) -> str:
         return canonical(Decimal(repr(value)))
     if isinstance(value, datetime | date | time):
         return value.isoformat()
-    return "" if isinstance(value, timedelta) else str(value)
+    return DURATION if isinstance(value, timedelta) else str(value)

@@ -6,6 +6,7 @@ import json
 import re
 import tracemalloc
 import zipfile
+from datetime import timedelta
 from typing import Any, Final
 
 import pytest
@@ -66,6 +67,7 @@ def test_rows_are_counted_as_a_person_counts_them() -> None:
         (b"a,b\n1,x\n" * 20_000 + b"1\x00,x\n", 40_001, "NUL"),
         (b"a,b\n" + b"1" * 100_000_000 + b",x\n3,y\n", 2, "longer than 131,072"),
         (xlsx_bytes([HEADER, ["=1+1", "x"]]), 2, "a is a formula"),
+        (xlsx_bytes([HEADER, [1, timedelta(hours=30)]]), 2, "b is a duration"),
         (b'[{"a": 1}, {"a": NaN}]', 2, "NaN"),
         (b'[{"a": 1}, {"a": 1, "a": 2}]', 2, "given twice"),
     ],
@@ -74,6 +76,7 @@ def test_a_bad_row_harms_no_other(content: bytes, number: int, problem: str) -> 
     bad = [record for record in read(content)[1] if record.problem]
     assert [record.number for record in bad] == [number]
     assert problem in bad[0].problem
+    assert "\x00" not in "".join(bad[0].cells) or "NUL" in problem
 
 
 def bomb(name: str) -> bytes:
@@ -114,6 +117,7 @@ def sheet(rows: bytes) -> bytes:
         (b'a,b\n"1,x\n' + b"2,y\n" * 50_000, "quote is not closed"),
         (b'[{"a": 1}, {"a": "', "cut off"),
         (b'[{"a": "' + b"1" * 300_000, "longer than"),
+        (xlsx_bytes([["a", "=1+1"], ["1", "2"]]), "The header holds a formula"),
         (sheet(b'<row><c r="ZZZ2"><v>1</v></c></row>' * 2000), "or 2,000 columns"),
         (",".join(f"c{n}" for n in range(3000)).encode(), "more than 2000 columns"),
     ],
