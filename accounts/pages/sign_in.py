@@ -72,7 +72,8 @@ def sign_in(request: HttpRequest) -> HttpResponse:
             enter(request, user)
             return redirect(where_to(request))
         form.add_error(None, "That e-mail or username and password do not match. Check both and try again.")
-    return render(request, "accounts/sign_in.html", {"form": form, "next": request.GET.get("next", "")})
+    wanted = request.POST.get("next") or request.GET.get("next", "")
+    return render(request, "accounts/sign_in.html", {"form": form, "next": wanted})
 
 
 @require_POST

@@ -90,6 +90,11 @@ def test_next_leads_to_our_own_paths_only(owner: User, wanted: str, goes: str) -
     assert response.headers["Location"] == goes
 
 
+def test_a_wrong_password_forgets_nothing_of_where_one_wanted_to_go(owner: User) -> None:
+    wrong = {"account": owner.email, "password": "wrong", "next": "/console/keys?x=1"}
+    assert 'name="next" value="/console/keys?x=1"' in browser().post(SIGN_IN, wrong).text
+
+
 def test_the_form_needs_its_csrf_token(owner: User) -> None:
     client = Client(enforce_csrf_checks=True)
     response = client.post(SIGN_IN, {"account": owner.email, "password": PASSWORD})
