@@ -20,6 +20,7 @@ from rest_framework.views import APIView
 
 from accounts.replica import ALIAS as REPLICA
 from config import probes
+from config.calls import calls
 from config.exposition import exposition
 from config.renderers import ExactJSONRenderer
 
@@ -72,10 +73,12 @@ class SystemView(APIView):
 
 
 class ServiceInfo(SystemView):
+    name = "API"  # in the path that pages of the API show
+
     @extend_schema(responses=ServiceInfoResponse, tags=["system"], summary="What this service is")
     def get(self, request: Request) -> HttpResponseBase:
         if "text/html" in request.headers.get("Accept", ""):
-            return HttpResponseRedirect("/console/")
+            return calls(request) if request.path.startswith("/api") else HttpResponseRedirect("/console/")
         links = {name: f"/{name}" for name in ("docs", "redoc", "openapi.json", "health", "status")}
         links |= {"api": "/api/v1", "console": "/console/"}
         return Response(

@@ -57,6 +57,17 @@ def test_the_root_tells_programs_and_takes_people_to_the_console(http: Client) -
     assert (page.status_code, page["Location"]) == (302, "/console/")
 
 
+def test_the_root_of_the_api_shows_people_what_they_may_try(http: Client) -> None:
+    page = http.get("/api/v1/", headers={"Accept": "text/html,*/*"}).text
+    for path in ("builds", "usage", "costs/analytics", "recommendations/rules", "reports/gcore"):
+        assert f'href="/api/v1/{path}"' in page
+    assert ("{" in page, 'href="/api/v1/auth/logout"' in page, 'href="/api/v1/token"' in page) == (
+        False,
+        False,
+        False,
+    )
+
+
 @pytest.mark.parametrize("trouble", [hang, refuse])
 def test_a_database_in_trouble_is_told_at_once_and_without_details(
     http: Client, monkeypatch: pytest.MonkeyPatch, trouble: probes.Question
