@@ -20,13 +20,14 @@ import requests
 
 from bench.stack import ROOT, Stack, django, running
 from tests.chromium.driving import OWNER, PASSWORD
-from tests.console_pages import ONES, PAGES
+from tests.console_pages import ONES, PAGES, first_thing
 from tests.servers.process import free_port
 
 ROUNDS: Final = 5
 GOAL: Final = 300  # milliseconds, at the median
 TIMEOUT: Final = 60
 LIST: Final = re.compile(r'<a href="(/admin/\w+/\w+/)"')
+LINK: Final = re.compile(r'<a [^>]*href="([^"?#]+)')
 TOKEN: Final = re.compile(r'name="csrfmiddlewaretoken" value="(\w+)"')
 
 
@@ -124,10 +125,12 @@ def pages(base: str) -> Iterator[tuple[Reader, str]]:
     owner = Reader(base, OWNER, PASSWORD)
     for path in PAGES:
         yield owner, f"/console{path}"
-    for listed, begins in ONES.values():
-        first = re.search(rf'<a [^>]*href="({begins}(?!new")[^"]+)"', owner.get(f"/console{listed}").text)
-        if first:
-            yield owner, first[1]
+    for listed, *steps in ONES.values():
+        path: str | None = f"/console{listed}"
+        for begins in steps:
+            path = path and first_thing(LINK.findall(owner.get(path).text), path, begins)
+        if path:
+            yield owner, path
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ PAGES: Final = [
 FORMS: Final = ["/meters/new", "/prices/new", "/alerts/new", "/budgets/new", "/automation/new"]
 # Beside the console, in full: what needs nobody to be signed in, and what shows more to whom it knows.
 DOORS: Final = ["/console/sign-in", "/console/forgotten-password", "/console/new-password/x"]
-BESIDE: Final = ["/console/nothing", "/docs", "/redoc", "/api/v1", "/api/v1/builds", "/api/v1/meters"]
+BESIDE: Final = ["/console/nothing", "/docs", "/redoc", "/api/v1/", "/api/v1/builds", "/api/v1/meters"]
 # A page of one thing, reached from a list by the first link that begins so, and so on.
 ONES: Final[dict[str, tuple[str, ...]]] = {
     "event": ("/events", "/console/events/"),
@@ -47,7 +47,6 @@ ONES: Final[dict[str, tuple[str, ...]]] = {
     "price": ("/prices", "/console/prices/"),
     "alert": ("/alerts", "/console/alerts/"),
     "webhook": ("/webhooks", "/console/webhooks/"),
-    "gcore-report": ("/gcore/reports", "/console/gcore/reports/"),
     "resource": ("/resources", "/console/resources/"),
     "recommendation": ("/recommendations", "/console/recommendations/"),
     "recommendation-rule": ("/recommendations/rules", "/console/recommendations/rules/"),
@@ -58,6 +57,19 @@ ONES: Final[dict[str, tuple[str, ...]]] = {
     "import": ("/imports", "/console/imports/"),
     "budget": ("/budgets", "/console/budgets/"),
 }
+
+
+def first_thing(links: list[str], here: str, begins: str) -> str | None:
+    """The first link that leads to one thing, and neither to a list, a form for a new one, nor `here`."""
+    others = {f"/console{path}" for path in PAGES} | {here}
+    return next(
+        (
+            link
+            for link in links
+            if link.startswith(begins) and link not in others and not link.endswith("/new")
+        ),
+        None,
+    )
 
 
 def name_of(path: str) -> str:

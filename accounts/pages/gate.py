@@ -24,6 +24,7 @@ Page = Callable[Concatenate[HttpRequest, Principal, P], HttpResponseBase]
 View = Callable[Concatenate[HttpRequest, P], HttpResponseBase]
 HEADINGS: Final = {
     400: "That did not work",
+    401: "This link does not work",
     403: "You cannot open this",
     404: "Nothing here",
     409: "That is not possible now",

@@ -70,7 +70,7 @@ def password_reset_confirm(*, code: str, password: str) -> None:
 def _checked(user: User | None, code: str) -> User:
     token = code.partition(".")[2]
     if user is None or not user.is_active or not default_token_generator.check_token(user, token):
-        raise InvalidToken("The code is not valid, has expired or was used before.")
+        raise InvalidToken("The code is not valid, has expired or was used before; ask for another.")
     return user
 
 

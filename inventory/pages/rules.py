@@ -23,13 +23,13 @@ from inventory.services.rules import MOST, rule_set
 
 LABELS: Final = {
     "keys": "Tags",
-    "coverage": "Measured for, in % of that time",
-    "cpu": "CPU on average, in %",
+    "coverage": "Measured, in %",
+    "cpu": "CPU, in %",
     "cpu_max": "CPU at most, in %",
-    "network": "Network, in bytes a second",
+    "network": "Network, in B/s",
     "percent": "Per cent",
     "minimum": "From so much a month",
-    "target": "Of the smaller size, in %",
+    "target": "Of the smaller, in %",
     "connections": "Connections a day",
     "idle_hours": "Idle hours of a week",
     "resources": "Resources of the provider",

@@ -32,7 +32,7 @@ def own(tenant: Tenant, rule: str) -> tuple[bool, dict[str, Any]]:
 def test_all_rules_are_told_with_their_thresholds(acme: Tenant, viewer: User, person: Client) -> None:
     text = shown(browser(viewer).get(URL))
     assert all(rule.title in text for rule in RULES.values())
-    assert "CPU on average, in %: <strong>5</strong>" in text
+    assert "CPU, in %: <strong>5</strong>" in text
     assert "Tags: <strong>env, team</strong>" in text
     assert ("yours" in text, f"{URL}/idle_machine" in text) == (False, False)
     assert f"{URL}/idle_machine" in shown(person.get(URL))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
 
-from tests.console_pages import PAGES
+from tests.console_pages import first_thing
 
 NAMES: Final = ("chromium", "chromium-browser", "google-chrome")
 # Chromium asks its makers' hosts for this and that at each start, unless it is told not to.
@@ -21,6 +21,7 @@ LOOKS: Final[dict[str, dict[str, Any]]] = {
     "dark": {"viewport": WIDE, "color_scheme": "dark"},
     "phone": {"viewport": PHONE, "color_scheme": "light", "device_scale_factor": 2},
 }
+WRITTEN: Final = {"/docs": ".opblock", "/redoc": "redoc h1"}
 STAFF: Final = {"account": "admin@example.com", "password": "admin123"}
 OWNER: Final = "owner@example.com"
 PASSWORD: Final = "demo12345"  # of accounts.demo, which needs the settings to be there
@@ -52,6 +53,13 @@ def sign_in(page: Any, account: str = OWNER, password: str = PASSWORD) -> None:
     page.wait_for_url(re.compile(r"/console/?$"))
 
 
+def visit(page: Any, path: str) -> None:
+    """Go there, and wait until its scripts have written what they write."""
+    page.goto(path, wait_until="networkidle")
+    if path in WRITTEN:
+        page.locator(WRITTEN[path]).first.wait_for()
+
+
 def reach(page: Any, listed: str, *steps: str) -> bool:
     """Go to a page of the console and on by links that begin so; whether there are such."""
     page.goto(f"/console{listed}")
@@ -59,9 +67,8 @@ def reach(page: Any, listed: str, *steps: str) -> bool:
 
 
 def _follow(page: Any, begins: str) -> bool:
-    links = page.locator(f'main a[href^="{begins}"]').evaluate_all("all => all.map(a => a.pathname)")
-    others = {f"/console{path}" for path in PAGES} | {page.evaluate("location.pathname")}
-    link = next((link for link in links if link not in others and not link.endswith("/new")), None)
+    links = page.locator("main a").evaluate_all("all => all.map(a => a.pathname)")
+    link = first_thing(links, page.evaluate("location.pathname"), begins)
     if link:
         page.goto(link)
     return link is not None

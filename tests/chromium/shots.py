@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 from typing import Any, Final
 
-from tests.chromium.driving import LOOKS, STAFF, chromium, reach, sign_in
+from tests.chromium.driving import LOOKS, STAFF, chromium, reach, sign_in, visit
 from tests.console_pages import BESIDE, DOORS, FORMS, ONES, PAGES, name_of
 from tests.servers.onebox import ROOT, OneBox
 
@@ -24,7 +24,7 @@ class Shooting:
         self.taken += 1
 
     def take_at(self, path: str) -> None:
-        self.page.goto(path, wait_until="networkidle")
+        visit(self.page, path)
         self.take(name_of(path.removeprefix("/console")))
 
     def take_all(self) -> None:

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.chromium.driving import LOOKS, STAFF, reach, sign_in
+from tests.chromium.driving import LOOKS, STAFF, reach, sign_in, visit
 from tests.console_pages import BESIDE, DOORS, FORMS, ONES, PAGES
 
 SERIOUS: Final = {"serious", "critical"}
@@ -40,7 +40,7 @@ def wrong(page: Any) -> list[str]:
 
 
 def at(page: Any, path: str) -> list[str]:
-    page.goto(path, wait_until="networkidle")
+    visit(page, path)
     return violations(page) + overflow(page)
 
 
