@@ -9,9 +9,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from accounts.kept import KEEP_SECONDS
 from accounts.permissions import principal_of
 from builds.queries.dashboard import MOST, RECENT, dashboard_platform, dashboard_recent, dashboard_summary
-from builds.queries.kept import KEEP_SECONDS
 from builds.queries.metrics import LEAST_SAMPLES, MOST_ROWS, Slice, dashboard_metrics
 
 

@@ -6,9 +6,9 @@ from typing import Any, Final
 from django.db.models import Count, F, QuerySet
 
 from accounts.errors import NotFound
+from accounts.kept import kept
 from accounts.models import Tenant
 from builds.models import Build, Platform, Project
-from builds.queries.kept import kept
 from builds.rules import OPEN, Status
 
 RECENT: Final = 10

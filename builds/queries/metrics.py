@@ -19,9 +19,9 @@ from django.db.models import (
 )
 from django.utils import timezone
 
+from accounts.kept import kept
 from accounts.models import Tenant
 from builds.models import Build, BuildFailure, BuildState, Resume
-from builds.queries.kept import kept
 from builds.queries.overdue import overdue
 from builds.rules import OPEN, Fault, Status
 from builds.sql import Percentiles, time_between
