@@ -13,6 +13,7 @@ from django.db.models.functions import Coalesce, TruncMonth
 
 from accounts.errors import ValidationFailed
 from accounts.exact import EXACT
+from accounts.kept import kept
 from accounts.models import Tenant
 from accounts.replica import heavy_reads, reading
 from accounts.sql import ExactSum
@@ -69,8 +70,9 @@ def cost_groups(
 ) -> Iterator[Group]:
     """What the lines cost by currency, the dimensions and `grain`: month, day or None.
 
-    Of owners whose labels are the same, each is a group of its own. Errors: ValidationFailed, more than
-    MOST_GROUPS.
+    Of owners whose labels are the same, each is a group of its own. Sums are kept until the tenant's next
+    deed, as all that changes them is one: an import, an owner's filter, a right. Errors: ValidationFailed,
+    more than MOST_GROUPS.
     """
     try:
         inner, inner_values = _by_charge(lines, grain).query.sql_with_params()
@@ -90,15 +92,21 @@ def cost_groups(
     )
     owners = {place: owner_labels(tenant, dimension.name)
               for place, dimension in enumerate(dimensions) if dimension.name in OWNERS}  # fmt: skip
-    with heavy_reads(), reading().cursor() as cursor:
-        cursor.execute(sql, (*inner_values, *label_values))
-        rows = cursor.fetchall()
+    values = (*inner_values, *label_values)
+    rows = kept(tenant=tenant, name=f"{sql} {values}", make=lambda: _rows(sql, values))
     if len(rows) > MOST_GROUPS:
         told = "Group by less, or ask for less time or by a filter."
         raise ValidationFailed(f"These are more than {MOST_GROUPS:,} groups. {told}")
     for row in rows:
         group = _group(row, len(names), len(keys), grain)
         yield group._replace(labels=_named(group.labels, owners)) if owners else group
+
+
+def _rows(sql: str, values: tuple[Any, ...]) -> list[tuple[Any, ...]]:
+    with heavy_reads(), reading().cursor() as cursor:
+        cursor.execute(sql, values)
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+        return rows
 
 
 def _by_charge(lines: QuerySet[CostLine], grain: str | None) -> Any:
