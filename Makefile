@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate
 PARSERS := tests/test_parsers_by_chance.py accounts/tests/test_grammar.py config/tests/test_wire.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run stack rolling test lint format openapi lock bench faults fuzz backup restore audit newman browser shots clean
+.PHONY: help run stack rolling test lint format openapi lock bench faults fuzz backup restore audit newman browser shots pictures clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -68,6 +68,9 @@ browser: .venv/dev .venv/browser ## Drive the console in headless Chromium (apt 
 
 shots: .venv/dev .venv/browser ## Take pictures of every console page, in light, dark and on a phone, into var/shots
 	@$(BIN)/python -m tests.chromium.shots
+
+pictures: .venv/dev .venv/browser ## Take the README's pictures anew, into docs/pictures
+	@$(BIN)/python -m tests.chromium.pictures
 
 lock: .venv/dev ## Compile requirements*.txt from pyproject.toml
 	@$(COMPILE) pyproject.toml -o requirements.txt

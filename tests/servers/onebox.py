@@ -52,4 +52,4 @@ class OneBox:
 
     def end(self, by: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(by)
-        return self.process.wait(15)
+        return self.process.wait(60)
