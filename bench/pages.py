@@ -126,11 +126,11 @@ def pages(base: str) -> Iterator[tuple[Reader, str]]:
     for path in PAGES:
         yield owner, f"/console{path}"
     for listed, *steps in ONES.values():
-        path: str | None = f"/console{listed}"
+        at: str | None = f"/console{listed}"
         for begins in steps:
-            path = path and first_thing(LINK.findall(owner.get(path).text), path, begins)
-        if path:
-            yield owner, path
+            at = at and first_thing(LINK.findall(owner.get(at).text), at, begins)
+        if at:
+            yield owner, at
 
 
 if __name__ == "__main__":
