@@ -1,8 +1,8 @@
-"""What the console's home page shows of a tenant's builds."""
+"""What the console's home page shows of a tenant's builds, and the back office of everybody's."""
 
 from typing import Final, NamedTuple
 
-from django.db.models import Q
+from django.db.models import Count, F, Q
 from django.utils import timezone
 
 from accounts.models import Tenant
@@ -33,3 +33,10 @@ def build_overview(tenant: Tenant) -> BuildOverview:
         days=LATELY.days,
         newest=[(build, state_of(build)) for build in builds_read(newest)[:NEWEST]],
     )
+
+
+def open_by_phase() -> dict[str, int]:
+    """How many builds of all tenants wait or run, by the phase that they are in."""
+    running = Build.objects.filter(status__in=OPEN, template__codes__code=F("state_code"))
+    found = dict(running.order_by().values_list("template__codes__phase").annotate(builds=Count("pk")))
+    return {phase: found.get(phase, 0) for phase in StateCode.Phase.values}

@@ -1,4 +1,4 @@
-"""What the console's home page shows of a tenant's costs, and of what could be saved."""
+"""What the console's home page shows of a tenant's costs and savings, and the back office of all."""
 
 from collections import defaultdict
 from datetime import date, timedelta
@@ -8,7 +8,8 @@ from typing import Final, NamedTuple
 from django.db.models import Case, Value, When
 
 from accounts.models import Tenant
-from inventory.models import Recommendation
+from accounts.sql import ExactSum
+from inventory.models import CostLine, Recommendation
 from inventory.queries.costs import lines_between
 from inventory.queries.recommendations import Total, open_recommendations, saving_totals
 from inventory.queries.spans import Span, span_of
@@ -63,3 +64,9 @@ def saving_overview(tenant: Tenant) -> SavingOverview:
     own = Case(When(currency=tenant.currency, then=Value(0)), default=Value(1))
     top = open_recommendations(tenant).order_by(own, "-saving_monthly", "-pk")
     return SavingOverview(saving_totals(tenant), list(top[:TOP]))
+
+
+def spent_since(day: date) -> dict[str, Decimal]:
+    """What all tenants' lines of that day (UTC) and later cost, effective, by currency."""
+    lines = CostLine.objects.live().filter(cost_day__day__gte=day).order_by()
+    return dict(lines.values_list("currency").annotate(spent=ExactSum("effective_cost")).order_by("currency"))

@@ -1,20 +1,23 @@
-"""What the console's home page shows of a tenant's usage."""
+"""What the console's home page shows of a tenant's usage, and the back office of everybody's."""
 
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Final
 
+from django.db.models import Sum
 from django.utils import timezone
 
 from accounts.digest import midnight
 from accounts.models import Tenant
-from usage.models import UsageEvent
+from usage.models import Rollup, UsageEvent
 from usage.queries.sums import sums
 
 DAYS: Final = 30
 SERIES: Final = 5  # more services than this, and the last series stands for the rest
 OTHER: Final = "other"
+
+HOURS: Final = 24
 
 Counts = dict[tuple[date, str], int]
 
@@ -74,3 +77,15 @@ def _of_day(counts: Counts, day: date, services: list[str]) -> list[int]:
     if row:  # services that have no series of their own
         values[-1] += row.total()
     return values
+
+
+def hourly_events(now: datetime) -> list[tuple[datetime, int]]:
+    """All tenants' events by UTC hour, oldest first, as far as summed up: this hour and 23 before."""
+    last = now.replace(minute=0, second=0, microsecond=0)
+    hours = [last - timedelta(hours=back) for back in reversed(range(HOURS))]
+    sums = Rollup.objects.filter(
+        tenant__in=Tenant.objects.values("pk"),  # so that each one's index is used
+        level=Rollup.Level.HOUR_TOTAL, start__gte=hours[0], start__lte=last,
+    )  # fmt: skip
+    found = dict(sums.order_by().values_list("start").annotate(events=Sum("count")))
+    return [(hour, found.get(hour, 0)) for hour in hours]

@@ -46,10 +46,17 @@ class AttentionFilter(admin.SimpleListFilter):
     title = parameter_name = "attention"
 
     def lookups(self, request: HttpRequest, page: Any) -> list[tuple[str, str]]:
-        return [("overdue", "Overdue"), ("stuck", "Stuck: heartbeats stopped"), ("revoked", "Revoked")]
+        return [
+            ("open", "Open"),
+            ("overdue", "Overdue"),
+            ("stuck", "Stuck: heartbeats stopped"),
+            ("revoked", "Revoked"),
+        ]
 
     def queryset(self, request: HttpRequest, rows: QuerySet[Build]) -> QuerySet[Build]:
         now = timezone.now()
+        if self.value() == "open":
+            return rows.filter(status__in=OPEN)
         if self.value() == "overdue":
             return overdue(rows, now)
         if self.value() == "stuck":
