@@ -10,6 +10,7 @@ from accounts.principals import SYSTEM
 from accounts.services.keys import api_key_adopt
 from accounts.services.tenants import tenant_create
 from accounts.services.users import user_create
+from accounts.staff import StaffRole
 
 DEMO_PASSWORD: Final = "demo12345"  # noqa: S105  (public by design, and refused outside development)
 
@@ -24,6 +25,7 @@ class DemoPerson:
     tenant: str = ""
     role: str = Membership.Role.MEMBER
     staff: bool = False
+    staff_role: str = ""
     timezone: str = "UTC"
 
 
@@ -57,6 +59,8 @@ DEMO_PEOPLE: Final = (
     ),
     DemoPerson("member@example.com", "Milan", "Member", tenant="demo-tenant", role=Membership.Role.MEMBER),
     DemoPerson("stranger@example.com", "Sam", "Stranger", tenant="test-tenant", role=Membership.Role.OWNER),
+    DemoPerson("support@example.com", "Suri", "Support", staff_role=StaffRole.SUPPORT),
+    DemoPerson("operator@example.com", "Otis", "Operator", staff_role=StaffRole.OPERATOR),
 )
 DEMO_API_KEYS: Final = (
     DemoKey("test-api-key", "test-tenant", "Test key", Scope.WRITE),
@@ -95,6 +99,7 @@ def _create(person: DemoPerson, tenants: dict[str, Tenant]) -> None:
         first_name=person.first_name,
         last_name=person.last_name,
         is_superuser=person.staff,
+        staff_role=person.staff_role,
         timezone=person.timezone,
         tenant=tenants.get(person.tenant),
         role=person.role,

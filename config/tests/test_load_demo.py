@@ -52,6 +52,8 @@ def test_keys_and_people_are_as_documented(loaded: str) -> None:
         ("owner@example.com", "demo-tenant", "owner", False),
         ("member@example.com", "demo-tenant", "member", False),
         ("stranger@example.com", "test-tenant", "owner", False),
+        ("support@example.com", None, None, False),
+        ("operator@example.com", None, None, False),
     }
     assert not User.objects.filter(email_verified=False).exists()
     for text in (*DEMO_KEYS, "admin123", "demo12345"):
