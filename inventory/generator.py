@@ -16,7 +16,6 @@ from typing import Any, Final
 from accounts.exact import canonical
 from inventory.rows import month_of
 
-CENT_OF_CENT: Final = Decimal("0.0001")
 WEEK: Final = (1.0, 1.05, 1.06, 1.04, 0.98, 0.62, 0.55)
 YEARLY_GROWTH: Final = 0.35
 NOISE: Final = 0.04

@@ -11,7 +11,6 @@ from inventory.queries.spans import Span, months_after, span_around
 from inventory.queries.sums import ZERO
 
 HISTORY_DAYS: Final = 400
-SHORT_DAYS: Final = 14
 DAY: Final = timedelta(days=1)
 
 

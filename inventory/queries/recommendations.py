@@ -47,11 +47,6 @@ def about_resources(rows: QuerySet[Recommendation], tenant: Tenant, filter: str)
     return rows.filter(resource__in=resources_matching(tenant, filter).order_by().values("pk"))
 
 
-def opened_since(tenant: Tenant, moment: datetime) -> QuerySet[Recommendation]:
-    """Those that are open and were not before a moment, the oldest first."""
-    return open_recommendations(tenant).filter(opened_at__gt=moment).order_by("opened_at", "id")
-
-
 def counted(rows: QuerySet[Recommendation]) -> QuerySet[Recommendation]:
     """Of the savings on one resource the largest: the others are other ways to save the same money.
 
