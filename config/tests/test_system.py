@@ -59,7 +59,7 @@ def test_the_root_tells_programs_and_takes_people_to_the_console(http: Client) -
 
 def test_the_root_of_the_api_shows_people_what_they_may_try(http: Client) -> None:
     page = http.get("/api/v1/", headers={"Accept": "text/html,*/*"}).text
-    for path in ("builds", "usage", "costs/analytics", "recommendations/rules", "reports/gcore"):
+    for path in ("builds", "usage", "costs/analytics", "recommendations/rules", "reports"):
         assert f'href="/api/v1/{path}"' in page
     assert ("{" in page, 'href="/api/v1/auth/logout"' in page, 'href="/api/v1/token"' in page) == (
         False,
