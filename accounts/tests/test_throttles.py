@@ -56,6 +56,19 @@ def test_the_window_slides(settings: Any) -> None:
         assert admitted(20, 20) == 20
 
 
+@pytest.mark.parametrize("jump", [3600, -3600, 86_400 * 365])
+def test_a_clock_that_jumps_locks_nobody_out(settings: Any, jump: int) -> None:
+    import time_machine
+
+    settings.REDIS_URL = ""
+    with time_machine.travel(1_800_000_020, tick=False) as clock:
+        assert admitted(30, 20) == 20
+        clock.shift(jump)
+        assert admitted(30, 20) == 20
+        clock.shift(120)
+        assert admitted(30, 20) == 20
+
+
 @pytest.mark.full
 def test_eight_threads_are_admitted_no_more_than_the_limit() -> None:
     with ThreadPoolExecutor(8) as pool:

@@ -73,10 +73,10 @@ def gcore() -> Iterator[Simulator]:
 
 
 @pytest.fixture
-def worker(gcore: Simulator, tmp_path: Path, settings: Any) -> Iterator[Worker]:
+def worker_environment(gcore: Simulator, tmp_path: Path, settings: Any) -> dict[str, str]:
     """On the database and Redis of the tests."""
     url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{connection.settings_dict['NAME']}")
-    environment = {
+    return {
         "ENVIRONMENT": "test",
         "DATABASE_URL": url.geturl(),
         "REDIS_URL": settings.REDIS_URL,
@@ -91,7 +91,11 @@ def worker(gcore: Simulator, tmp_path: Path, settings: Any) -> Iterator[Worker]:
         "AUTOMATION_LEASE_SECONDS": LEASE,
         "SECRET_KEY": settings.SECRET_KEY,
     }
-    with Worker(environment) as running:
+
+
+@pytest.fixture
+def worker(worker_environment: dict[str, str]) -> Iterator[Worker]:
+    with Worker(worker_environment) as running:
         yield running
 
 

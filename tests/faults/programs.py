@@ -76,6 +76,17 @@ class Web(Program):
         finally:
             connection.close()
 
+    def send(self, path: str, body: Any, key: str) -> int:
+        """Post JSON; the status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        try:
+            connection.request(
+                "POST", path, json.dumps(body), {"X-API-Key": key, "Content-Type": "application/json"}
+            )
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
 
 class OneProcess(Web):
     """The whole platform in one process, on SQLite."""
@@ -138,9 +149,11 @@ class Worker(Program):
         super().__init__(environment)
         self._redis = redis.Redis.from_url(environment["REDIS_URL"])
 
+    pool: Sequence[str] = ("-P", "threads", "-c", "8")
+
     def _command(self) -> Sequence[str]:
         alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
-        celery = (sys.executable, "-m", "celery", "-A", "config", "worker", "-P", "threads", "-c", "8")
+        celery = (sys.executable, "-m", "celery", "-A", "config", "worker", *self.pool)
         return [*celery, *alone]
 
     def _answers(self) -> bool:

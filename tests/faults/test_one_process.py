@@ -4,13 +4,16 @@ import json
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 from decimal import Decimal
 from pathlib import Path
 from typing import Final
 
 import pytest
+from websockets.exceptions import ConnectionClosed
+from websockets.sync.client import ClientConnection, connect
 
+from inventory.tests.rows import resource
 from tests.faults.checks import Stored, assert_kept, describe
 from tests.faults.disk import full_disk
 from tests.faults.load import Load
@@ -72,3 +75,43 @@ def test_one_process_on_a_full_disk(one_process: OneProcess, seed: str, tell: Te
     rows = stored(one_process.var / FILE, seed)
     tell(describe(load, rows))
     assert_kept(load, rows)
+
+
+def test_eight_senders_at_once_never_find_the_database_busy(
+    one_process: OneProcess, seed: str, tell: Tell
+) -> None:
+    with Load(one_process.port, KEYS, seed, per_tenant=4) as load:
+        time.sleep(SECONDS)
+    rows = stored(one_process.var / FILE, seed)
+    tell(describe(load, rows))
+    assert_kept(load, rows)
+    assert load.answers.keys() <= {"stored", "duplicate"}
+
+
+def test_a_client_of_the_stream_catches_up_after_a_kill(one_process: OneProcess, seed: str) -> None:
+    def happen(name: str) -> None:
+        items = [resource(f"{seed}-{name}", cost_daily="2.4")]
+        assert one_process.send("/api/v1/resources/bulk", {"items": items}, KEYS["acme"]) == 200
+
+    def stream(since: str = "") -> ClientConnection:
+        url = f"ws://127.0.0.1:{one_process.port}/ws/activity-stream/acme{since}"
+        return connect(url, additional_headers={"Authorization": f"Bearer {KEYS['acme']}"})
+
+    def heard(socket: ClientConnection) -> int:
+        return int(json.loads(socket.recv(timeout=20))["seq"])
+
+    with stream() as socket:
+        assert json.loads(socket.recv(timeout=20))["type"] == "connected"
+        happen("before")
+        last = heard(socket)
+        one_process.kill()
+        with suppress(ConnectionClosed):
+            while True:
+                last = heard(socket)
+    one_process.start()
+    happen("meanwhile")
+    happen("later")
+    with stream(f"?since={last}") as socket:
+        newest = json.loads(socket.recv(timeout=20))["last_seq"]
+        assert newest >= last + 2
+        assert [heard(socket) for _ in range(newest - last)] == list(range(last + 1, newest + 1))

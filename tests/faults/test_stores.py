@@ -68,3 +68,34 @@ def test_without_postgresql_events_are_still_accepted(
     path = f"/api/v1/events/{last}"
     # Each worker's pool finds the database again by itself, a few seconds after it is back.
     assert eventually(lambda: stack.web.get(path, KEYS["acme"]).get("status") == "stored")
+
+
+def test_a_full_redis_leaves_the_work_to_postgresql(
+    stack: Stack, seed: str, assert_nothing_lost: Check
+) -> None:
+    with stack.load(seed) as load:
+        assert eventually(lambda: load.answers["queued"] > 20)
+        stack.stream.config_set("maxmemory", "1")
+        try:
+            stored = load.answers["stored"]
+            assert eventually(lambda: load.answers["stored"] > stored + 50)
+        finally:
+            stack.stream.config_set("maxmemory", "0")
+        queued = load.answers["queued"]
+        assert eventually(lambda: load.answers["queued"] > queued + 20)
+    assert_nothing_lost(load)
+    assert load.answers.keys() <= {"queued", "stored", "duplicate"}
+
+
+def test_a_log_that_redis_was_torn_away_from(stack: Stack, seed: str, assert_nothing_lost: Check) -> None:
+    """Its last entry is half written, as after a power cut: what came before is there, and it starts."""
+    with stack.load(seed) as load:
+        assert eventually(lambda: load.answers["queued"] > 50)
+        stack.redis.kill()
+        log = max(stack.redis.directory.rglob("*.aof"), key=lambda path: path.stat().st_mtime)
+        with log.open("ab") as file:
+            file.write(b"*5\r\n$4\r\nXADD\r\n$13\r\nfaults:ev")
+        stack.redis.start()
+        queued = load.answers["queued"]
+        assert eventually(lambda: load.answers["queued"] > queued + 20)
+    assert_nothing_lost(load)
