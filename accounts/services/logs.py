@@ -7,14 +7,16 @@ from django.db import connection, transaction
 from django.utils import timezone
 from uuid_utils.compat import uuid7
 
-from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, Tenant
+from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, Tenant, Webhook
 from accounts.principals import Principal
 from accounts.services.deliveries import fan_out
 from accounts.services.wakes import wake
+from accounts.statements import prepared, row_insert
 
 NEXT_SEQ: Final = f"""
 INSERT INTO {ActivityCounter._meta.db_table} AS counter (id, tenant_id, last_seq) VALUES (%s, %s, 1)
-ON CONFLICT (tenant_id) DO UPDATE SET last_seq = counter.last_seq + 1 RETURNING last_seq
+ON CONFLICT (tenant_id) DO UPDATE SET last_seq = counter.last_seq + 1
+RETURNING last_seq, EXISTS (SELECT 1 FROM {Webhook._meta.db_table} WHERE tenant_id = %s AND is_active)
 """  # noqa: S608
 
 
@@ -28,7 +30,7 @@ def audit(
 ) -> AuditEntry:
     """Append to the audit log; `changes` holds field → [before, after] and never a secret."""
     context = structlog.contextvars.get_contextvars()
-    return AuditEntry.objects.create(
+    entry = AuditEntry(
         tenant=tenant,
         actor=by.actor,
         action=action,
@@ -38,6 +40,8 @@ def audit(
         address=context.get("address") or None,
         request_id=context.get("request_id", ""),
     )
+    row_insert(entry)
+    return entry
 
 
 def turn_take(*, tenant: Tenant) -> None:
@@ -56,24 +60,27 @@ def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any])
     """
     if not connection.in_atomic_block:
         raise RuntimeError("record() belongs inside the transaction of the deed that it records.")
-    entry = ActivityEntry.objects.create(
-        tenant=tenant, seq=_next_seq(tenant), type=type, ts=timezone.now(), actor=by.actor, payload=payload
+    seq, has_webhooks = _next_seq(tenant)
+    entry = ActivityEntry(
+        tenant=tenant, seq=seq, type=type, ts=timezone.now(), actor=by.actor, payload=payload
     )
+    row_insert(entry)
     transaction.on_commit(lambda: wake(tenant.pk), robust=True)
-    fan_out(entry)
+    if has_webhooks:
+        fan_out(entry)
     return entry
 
 
-def _next_seq(tenant: Tenant) -> int:
-    """One statement, as every deed needs it. It holds the row until commit, so numbers are given in the
-    order of the commits.
+def _next_seq(tenant: Tenant) -> tuple[int, bool]:
+    """The number, and whether the tenant has webhooks: in one statement, as every deed needs both.
+
+    It holds the row until commit, so numbers are given in the order of the commits.
     """
-    field = ActivityCounter._meta.pk
-    keys = [field.get_db_prep_value(key, connection) for key in (uuid7(), tenant.pk)]
+    key, owner = prepared(ActivityCounter, id=uuid7(), tenant=tenant.pk)
     with connection.cursor() as cursor:
-        cursor.execute(NEXT_SEQ, keys)
-        (seq,) = cursor.fetchone()
-        return int(seq)
+        cursor.execute(NEXT_SEQ, [key, owner, owner])
+        seq, has_webhooks = cursor.fetchone()
+        return int(seq), bool(has_webhooks)
 
 
 def deed(
