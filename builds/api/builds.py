@@ -1,5 +1,6 @@
 """Builds: created, reported on, looked at."""
 
+from typing import Any
 from uuid import UUID
 
 import django_filters
@@ -7,11 +8,14 @@ from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
 from rest_framework.decorators import action
+from rest_framework.exceptions import APIException
 from rest_framework.mixins import ListModelMixin, RetrieveModelMixin
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.serializers import BaseSerializer
 
 from accounts.api.base import TenantViewSet, validated
+from accounts.errors import AppError
 from accounts.models import Scope
 from accounts.permissions import refuse_other_tenant
 from builds.api.documents import (
@@ -88,10 +92,22 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
         return builds_listed(rows)
 
     def own_build(self) -> Build:
-        """The build of the path; its verbs lock and read it themselves. Errors: 404."""
+        """The build of the path. Errors: 404."""
         build = get_object_or_404(self.get_queryset().only("pk"), pk=self.kwargs["pk"])
         build.tenant = self.principal.home
         return build
+
+    def told(self, body: type[BaseSerializer[Any]]) -> tuple[Build, dict[str, Any]]:
+        """The build of the path by its id alone, as its verbs lock and read it themselves, and the body.
+
+        Errors: 400 the body, unless 404 goes before it.
+        """
+        try:
+            given = validated(body, self.request)
+        except (APIException, AppError):
+            self.own_build()
+            raise
+        return Build(pk=self.kwargs["pk"], tenant=self.principal.home), given
 
     @extend_schema(
         operation_id="builds_create",
@@ -147,7 +163,7 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
     def report_state(self, request: Request, pk: UUID) -> Response:
         """Report a milestone. Forward jumps are fine; the same report again changes nothing; a lower code
         is 409 `state_regression`, what follows a failure without a resume `resume_required`."""
-        found, given = self.own_build(), validated(StateReportRequest, request)
+        found, given = self.told(StateReportRequest)
         report = Report(
             code=given["state_code"],
             status=given["status"],
@@ -180,7 +196,7 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
     @action(detail=True, methods=["post"])
     def failure(self, request: Request, pk: UUID) -> Response:
         """The build failed where it stands; its code stays. The same failure again is counted."""
-        found, given = self.own_build(), validated(FailureRequest, request)
+        found, given = self.told(FailureRequest)
         code, run_id = given.pop("state_code"), given.pop("run_id")
         done, failure = build_fail(
             by=self.principal, build=found, failing=Failing(**given), code=code, run_id=run_id
@@ -216,7 +232,7 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
     def heartbeat(self, request: Request, pk: UUID) -> Response:
         """The run is alive. Who sends one is expected to go on: after 15 minutes without any the build has
         failed as HEARTBEAT_LOST, until the same run is heard of again."""
-        found, given = self.own_build(), validated(HeartbeatRequest, request)
+        found, given = self.told(HeartbeatRequest)
         build = build_heartbeat(by=self.principal, build=found, **given)
         due = int(HEARTBEAT_EVERY.total_seconds())
         return Response(

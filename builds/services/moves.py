@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from django.db import connection
 from django.db.models import F, Max
 
 from accounts.errors import Conflict, NotFound
 from accounts.models import Tenant
 from accounts.principals import Principal
 from accounts.services.logs import deed
+from accounts.statements import prepared, row_insert, row_update
 from builds.models import Build, BuildFailure, BuildState, Resume, StateCode
 from builds.rules import (
     HEARTBEAT_LOST,
@@ -43,6 +45,17 @@ ENDS: Final = {
     Move.CANCEL: Resume.Outcome.CANCELLED,
 }
 
+# What every report does, and so not made anew by the ORM each time.
+LOCK: Final = f"""
+SELECT build.*, EXISTS (
+    SELECT 1 FROM {StateCode._meta.db_table} AS state
+    WHERE state.template_id = build.template_id AND state.code = %s AND state.deactivated_at IS NULL
+) AS is_code FROM {Build._meta.db_table} AS build WHERE build.tenant_id = %s AND build.id = %s
+"""  # noqa: S608
+CLOSE: Final = f"""
+UPDATE {BuildState._meta.db_table} SET left_at = %s, outcome = %s
+WHERE tenant_id = %s AND build_id = %s AND entered_at IS NOT NULL AND left_at IS NULL
+"""  # noqa: S608
 # What a move may change of a build; the rest, such as its metadata, is not written again.
 SETTLED: Final = (
     "state_code", "status", "attempt", "step_done", "high_water_code", "message", "reason", "fault",
@@ -67,11 +80,19 @@ class Entry:
 
 def build_lock(*, tenant: Tenant, build: Build) -> Build:
     """The build's row, locked until commit. Errors: 404."""
-    row: Build | None = Build.objects.for_tenant(tenant).select_for_update().filter(pk=build.pk).first()
+    row, _ = build_lock_at(tenant=tenant, build=build, code=build.state_code)
+    return row
+
+
+def build_lock_at(*, tenant: Tenant, build: Build, code: int) -> tuple[Build, bool]:
+    """The same, and whether its template has a code that is in use. Errors: 404."""
+    keys = prepared(Build, tenant=tenant.pk, id=build.pk)
+    statement = f"{LOCK} FOR UPDATE" if connection.features.has_select_for_update else LOCK
+    row: Build | None = next(iter(Build.objects.raw(statement, [code, *keys])), None)
     if row is None:
         raise NotFound("There is no such build.")
     row.tenant = tenant
-    return row
+    return row, bool(vars(row).pop("is_code"))
 
 
 def standing_of(build: Build, now: datetime) -> Standing:
@@ -127,7 +148,7 @@ def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now:
     begins = decision.enters or decision.code != build.state_code
     _settle(build, decision, entry, now)
     _append(by, build, decision, entry, now, begins=begins)
-    build.save(update_fields=SETTLED)
+    row_update(build, SETTLED)
     _end_others(build, decision, now)
     after = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
     changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
@@ -174,7 +195,10 @@ def _close_interval(build: Build, decision: Decision, now: datetime) -> None:
     stays = decision.code == build.state_code
     ended = {Move.FAIL: Status.FAILED, Move.CANCEL: Status.CANCELLED}
     outcome = ended.get(decision.move, Status.COMPLETED) if stays else Status.COMPLETED
-    closed = _intervals(build).filter(left_at=None).update(left_at=now, outcome=outcome)
+    told = {"left_at": now, "outcome": outcome, "tenant": build.tenant_id, "build": build.pk}
+    with connection.cursor() as cursor:
+        cursor.execute(CLOSE, prepared(BuildState, **told))
+        closed = cursor.rowcount
     if decision.move == Move.FAIL and stays and not closed:  # its milestone had been reported completed
         _attempt(build).filter(outcome=Status.COMPLETED).update(outcome=Status.FAILED)
 
@@ -293,7 +317,7 @@ def _times(decision: Decision, now: datetime) -> dict[str, Any]:
 
 
 def _row(by: Principal, build: Build, entry: Entry, now: datetime, **columns: Any) -> None:
-    BuildState.objects.create(
+    row = BuildState(
         tenant=build.tenant,
         build=build,
         seq=build.seq,
@@ -308,3 +332,4 @@ def _row(by: Principal, build: Build, entry: Entry, now: datetime, **columns: An
         occurred_at=entry.occurred_at,
         **columns,
     )
+    row_insert(row)

@@ -34,6 +34,7 @@ from builds.services.moves import (
     append_late,
     apply,
     build_lock,
+    build_lock_at,
     refused,
     run_is_past,
     standing_of,
@@ -66,10 +67,11 @@ def build_report(*, by: Principal, build: Build, report: Report, entry: Entry) -
 
     What was told before, and what comes too late to count, changes nothing.
     """
-    row, now = build_lock(tenant=build.tenant, build=build), timezone.now()
+    row, is_code = build_lock_at(tenant=build.tenant, build=build, code=report.code)
+    now = timezone.now()
     if entry.occurred_at is not None and entry.occurred_at > now + CLOCK_SKEW:
         raise ValidationFailed.field("occurred_at", "it is more than five minutes in the future.")
-    if not StateCode.objects.filter(template=row.template_id, code=report.code, deactivated_at=None).exists():
+    if not is_code:
         raise ValidationFailed.field("state_code", f"{report.code} is no state of this build's template.")
     report = dataclasses.replace(
         report, says_nothing_new=_says_nothing_new(row, entry), run_is_past=run_is_past(row, report.run_id)
