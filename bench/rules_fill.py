@@ -55,7 +55,7 @@ def main() -> None:
         cursor.execute("SET maintenance_work_mem = '1GB'")
         cursor.execute("ANALYZE")
         with _bare(cursor, LINES):
-            _copy_resources(cursor, resources // PLANTED - 1)
+            _copy_resources(cursor, -(-resources // PLANTED) - 1)
             cursor.execute(BILL)
             _copy_days(cursor, last, days, days_long=1)
             _copy_days(cursor, last, _months(days[-1]), days_long=30)
