@@ -1,4 +1,4 @@
-"""One row written by a statement that is made once: the ORM takes longer to make one than PostgreSQL to run it.
+"""One row written by a statement that is made once: the ORM is slower at making one than a database at it.
 
 For what every deed writes. Signals are not sent, and rows of parents are not written.
 """
@@ -29,8 +29,11 @@ def row_update(row: models.Model, names: Sequence[str]) -> None:
 
 def prepared(model: type[models.Model], **values: Any) -> list[Any]:
     """Values as the columns of these fields take them."""
-    field = model._meta.get_field
-    return [field(name).get_db_prep_save(value, connection) for name, value in values.items()]  # type: ignore[union-attr]
+    fields: list[Any] = [model._meta.get_field(name) for name in values]
+    return [
+        field.get_db_prep_save(value, connection)
+        for field, value in zip(fields, values.values(), strict=True)
+    ]
 
 
 def _values(row: models.Model, fields: Sequence[Any], *, is_new: bool) -> list[Any]:
