@@ -8,12 +8,12 @@ is one transaction with the target's end.
 
 import time
 from collections.abc import Callable, Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from accounts.errors import ValidationFailed
@@ -57,15 +57,19 @@ def run_step(*, run_id: UUID) -> bool:
 
 def runs_due() -> list[UUID]:
     """Runs whose worker died or was never asked, the longest due first."""
-    due = AutomationRun.objects.filter(next_step_at__lte=timezone.now()).order_by("next_step_at")
+    due = _due(timezone.now()).order_by("next_step_at")
     return list(due.values_list("pk", flat=True)[:SWEPT])
+
+
+def _due(now: datetime) -> "QuerySet[AutomationRun]":
+    """Nothing is done for a tenant that was made inactive; its runs go on when it is active again."""
+    return AutomationRun.objects.filter(next_step_at__lte=now, tenant__is_active=True)
 
 
 def _claim(run_id: UUID) -> AutomationRun | None:
     """Have the run for a lease, if it is due and nobody else was quicker."""
     now = timezone.now()
-    due = AutomationRun.objects.filter(pk=run_id, next_step_at__lte=now).select_related("rule", "tenant")
-    run: AutomationRun | None = due.first()
+    run = _due(now).filter(pk=run_id).select_related("rule", "tenant").first()
     if run is None:
         return None
     if run.state == State.APPROVED and run.expires_at <= now:

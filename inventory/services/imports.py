@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import IO, Any, Final
 
@@ -288,7 +289,8 @@ def _beat(run: Import, file: IO[bytes], watch: Watch) -> None:
 def _keep_rejects(run: Import, rejects: Rejects) -> None:
     rejects.close()
     if run.rejects:
-        run.rejects.storage.delete(str(run.rejects.name))
+        # Only then: without the commit they are still those of the run.
+        transaction.on_commit(partial(run.rejects.storage.delete, str(run.rejects.name)))
     run.rejects.name = ""
     if rejects.file is not None:
         name = f"{FOLDER}/{run.pk}-rejects.{rejects.format}"

@@ -81,6 +81,17 @@ def test_a_resource_that_goes_while_it_is_acted_on_ends_its_target(
     assert fates(run)[0] == ("stop i-1", "failed", "The resource is gone; it is not known what became of it.")
 
 
+def test_nothing_is_done_for_an_inactive_tenant(acme: Tenant, aws: FakeProvider, by: Principal) -> None:
+    fleet(acme)
+    run = run_approve(by=by, run=rule_plan(by=SYSTEM, rule=rule(acme)))
+    Tenant.objects.filter(pk=acme.pk).update(is_active=False)
+    assert not run_step(run_id=run.pk)
+    sweep_automation()
+    assert (aws.calls, {fate[1] for fate in fates(run)}) == ([], {"planned"})
+    Tenant.objects.filter(pk=acme.pk).update(is_active=True)
+    assert work(run).message == "2 done, 0 skipped, 0 failed"
+
+
 def test_undo_starts_what_was_stopped_unless_it_changed_since(
     acme: Tenant, aws: FakeProvider, by: Principal
 ) -> None:

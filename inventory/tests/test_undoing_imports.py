@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 
@@ -9,8 +10,9 @@ from accounts.errors import Conflict
 from accounts.models import ActivityEntry, Tenant
 from accounts.principals import SYSTEM
 from inventory.models import CostDay, CostLine, Import, Resource, ResourceChange
+from inventory.services import imports
 from inventory.services.bulk import Sent, costs_bulk, resources_bulk
-from inventory.services.imports import import_undo
+from inventory.services.imports import import_confirm, import_undo
 from inventory.tasks import sweep_imports
 from inventory.tests.files import applied, checked, csv_bytes
 from inventory.tests.rows import cost, resource
@@ -123,6 +125,21 @@ def test_resources_are_told_before_they_are_written(acme: Tenant) -> None:
         2,
     )
     assert ResourceChange.objects.count() == 2
+
+
+def test_refused_rows_are_kept_until_others_are(
+    acme: Tenant, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    run = checked(acme, lines(machine(1), machine(2, state="")), "resources")
+    kept = str(run.rejects.name)
+    with monkeypatch.context() as broken, django_capture_on_commit_callbacks(execute=True):
+        broken.setattr(imports, "import_close", Mock(side_effect=ConnectionError))
+        with pytest.raises(ConnectionError):
+            import_confirm(by=BY, run=run)
+    assert run.rejects.storage.exists(kept)
+    with django_capture_on_commit_callbacks(execute=True):
+        run = import_confirm(by=BY, run=run)
+    assert (run.rejects.name == kept, run.rejects.storage.exists(kept)) == (False, False)
 
 
 def test_resources_are_given_back(acme: Tenant) -> None:
