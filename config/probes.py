@@ -19,6 +19,7 @@ from accounts.replica import ALIAS as REPLICA
 from gcore.queries.health import gcore_answers, gcore_configured
 from usage import queue
 from usage.queue import GROUP
+from usage.shards import Shard, shards
 
 PATIENCE_SECONDS: Final = 1.0
 BEAT_KEY: Final = "config.beat"
@@ -139,11 +140,19 @@ def event_queue() -> Finding:
 def event_writer() -> Finding:
     if not settings.REDIS_URL:
         return "disabled", "not needed without Redis"
-    if not client().exists(settings.EVENT_STREAM):
+    awake = [_writers_awake(shard) for shard in shards()]
+    if None in awake:
         return "degraded", "no writer has started yet"
-    writers: Any = client().xinfo_consumers(settings.EVENT_STREAM, GROUP)
-    awake = sum(writer["idle"] < WRITER_LATE_SECONDS * 1000 for writer in writers)
-    return "healthy" if awake else "degraded", f"{awake} at work"
+    least = min(number or 0 for number in awake)
+    return "healthy" if least else "degraded", f"{least} at work"
+
+
+def _writers_awake(shard: Shard) -> int | None:
+    """How many look after a shard; None when none ever did."""
+    if not shard.client().exists(shard.stream):
+        return None
+    writers: Any = shard.client().xinfo_consumers(shard.stream, GROUP)
+    return len([writer for writer in writers if writer["idle"] < WRITER_LATE_SECONDS * 1000])
 
 
 def celery() -> Finding:

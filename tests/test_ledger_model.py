@@ -113,7 +113,7 @@ class Machine(RuleBasedStateMachine):
         self.client = Client()
         self.sent: list[Sent] = []
         self.waiting: list[list[Sent]] = []
-        self.unacked: list[writer.RawEntry] = []
+        self.unacked: list[queue.RawEntry] = []
         self.statement: Statement | None = None
 
     @initialize()
@@ -122,7 +122,7 @@ class Machine(RuleBasedStateMachine):
         self.headers = {"X-API-Key": make_key(self.tenant, "ingest")[1]}
         self.admin_headers = {"X-API-Key": make_key(self.tenant, "admin")[1]}
         client().delete("skyledger:events")  # what a history that was broken off has left there
-        queue.ensure_group()
+        queue.readers()[0].ensure_group()
         price_rule_create(
             by=SYSTEM, tenant=self.tenant, service_type="compute", unit="tokens", currency="EUR",
             scheme="per_unit", tiers=[{"rate": "0.01"}], valid_from=datetime(2026, 1, 1, tzinfo=UTC),
@@ -175,7 +175,7 @@ class Machine(RuleBasedStateMachine):
     def write_some(self, data: st.DataObject, dies: bool) -> None:
         """Two writers take entries and finish in either order; one that dies has not struck them off."""
         count = data.draw(st.integers(1, len(self.waiting)))
-        entries = queue.read("model", count, block_ms=1)
+        entries = queue.readers()[0].read("model", count, block_ms=1)
         assert len(entries) == count
         order = data.draw(st.permutations(range(count)))
         for place in order:
@@ -188,13 +188,13 @@ class Machine(RuleBasedStateMachine):
         if dies:
             self.unacked += entries
         else:
-            queue.done([entry_id for entry_id, _ in entries])
+            queue.readers()[0].done([entry_id for entry_id, _ in entries])
 
     @precondition(lambda self: self.unacked)
     @rule()
     def write_again_what_a_dead_writer_left(self) -> None:
         writer.apply(self.unacked)
-        queue.done([entry_id for entry_id, _ in self.unacked])
+        queue.readers()[0].done([entry_id for entry_id, _ in self.unacked])
         self.unacked = []
 
     # What people and schedules do.
@@ -289,12 +289,12 @@ class Machine(RuleBasedStateMachine):
             self._the_month_is_billed_exactly(self.statement)
 
     def _drain(self) -> None:
-        entries = queue.read("model", 1, block_ms=1)
+        entries = queue.readers()[0].read("model", 1, block_ms=1)
         assert len(entries) == 1
         for event in self.waiting.pop(0):
             self.model.take(event)
         writer.apply(entries)
-        queue.done([entry_id for entry_id, _ in entries])
+        queue.readers()[0].done([entry_id for entry_id, _ in entries])
 
     def _each_id_ended_well(self) -> None:
         for event_id in {event["event_id"] for event in self.sent}:

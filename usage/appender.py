@@ -6,12 +6,12 @@ others have brought meanwhile in one write, reads all answers, and passes the le
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import redis
 
-from accounts.redis_link import RedisAway, breaker, client
+from accounts.redis_link import Breaker, RedisAway
 
 Command = tuple[Any, ...]
 
@@ -30,9 +30,11 @@ class _Ticket:
 
 
 class Appender:
-    """One per process; its connection is only ever used by the thread that leads."""
+    """One per process and stream; its connection is only ever used by the thread that leads."""
 
-    def __init__(self) -> None:
+    def __init__(self, client: "Callable[[], redis.Redis]", breaker: Breaker) -> None:
+        self._client = client
+        self._breaker = breaker
         self._lock = threading.Lock()
         self._waiting: list[_Ticket] = []
         self._led = False
@@ -70,7 +72,7 @@ class Appender:
     def _exchange(self, commands: Sequence[Command]) -> Exception | None:
         connection = None
         try:
-            breaker.require()
+            self._breaker.require()
             connection = self._open()
             connection.send_packed_command(connection.pack_commands(commands))
             for _ in commands:
@@ -80,14 +82,14 @@ class Appender:
         except (redis.RedisError, OSError) as error:
             if connection is not None:
                 connection.disconnect()
-            breaker.trip()
+            self._breaker.trip()
             return error
         return None
 
     def _open(self) -> Any:
         """A connection outside the pool; a new one after Redis was away, as the old one may be stale."""
         connection, made_after = self._connection
-        if connection is None or made_after != breaker.trips:
-            connection = client().connection_pool.make_connection()
-            self._connection = connection, breaker.trips
+        if connection is None or made_after != self._breaker.trips:
+            connection = self._client().connection_pool.make_connection()
+            self._connection = connection, self._breaker.trips
         return connection

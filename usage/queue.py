@@ -15,14 +15,16 @@ import msgspec
 import redis
 from django.conf import settings
 
-from accounts.redis_link import breaker, client, patient_client
 from accounts.wire import encode
-from usage.appender import Appender
+from usage.shards import Shard, shard_of, shards
 
 GROUP: Final = "writers"
 PAGE: Final = 20
 GONE_MS: Final = 3600_000  # a living writer asks for entries every second
-_appender = Appender()
+
+
+RawEntry = tuple[str, dict[bytes, bytes]]
+Command = tuple[Any, ...]
 
 
 class _Id(msgspec.Struct):
@@ -67,85 +69,93 @@ def append(batches: Iterable[tuple[uuid.UUID, int, bytes]]) -> None:
     A timed-out append may have been applied all the same; the caller then stores the same events
     directly, and their ids keep them from counting twice.
     """
-    stream = settings.EVENT_STREAM
-    _appender.send([("XADD", stream, "*", "t", t.bytes, "n", n, "e", e) for t, n, e in batches])
+    _send([(t, ("t", t.bytes, "n", n, "e", e)) for t, n, e in batches])
 
 
 def append_rejected(batches: Iterable[tuple[str, uuid.UUID, int, bytes]]) -> None:
     """Append (name, tenant id, count, payload) of rejected events, as `append` does."""
-    stream = settings.EVENT_STREAM
-    _appender.send(
-        [("XADD", stream, "*", "t", t.bytes, "n", n, "r", r, "i", name) for name, t, n, r in batches]
-    )
+    _send([(t, ("t", t.bytes, "n", n, "r", r, "i", name)) for name, t, n, r in batches])
 
 
-def ensure_group() -> None:
-    try:
-        patient_client().xgroup_create(settings.EVENT_STREAM, GROUP, id="0", mkstream=True)
-    except redis.ResponseError as error:
-        if "BUSYGROUP" not in str(error):
-            raise
+def _send(entries: Iterable[tuple[uuid.UUID, tuple[Any, ...]]]) -> None:
+    commands: dict[Shard, list[Command]] = {}
+    for tenant_id, fields in entries:
+        shard = shard_of(tenant_id)
+        commands.setdefault(shard, []).append(("XADD", shard.stream, "*", *fields))
+    for shard, sent in commands.items():
+        shard.appender.send(sent)
 
 
-def read(consumer: str, count: int, block_ms: int) -> list[tuple[str, dict[bytes, bytes]]]:
-    """New entries for this writer, raw; waits up to `block_ms` for the first."""
-    answer: Any = patient_client().xreadgroup(
-        GROUP, consumer, {settings.EVENT_STREAM: ">"}, count=count, block=block_ms
-    )
-    return _plain(answer[0][1]) if answer else []
+class Reader:
+    """What writers ask of one shard."""
+
+    def __init__(self, shard: Shard) -> None:
+        self.shard = shard
+        self._stream = shard.stream
+
+    def ensure_group(self) -> None:
+        try:
+            self.shard.patient().xgroup_create(self._stream, GROUP, id="0", mkstream=True)
+        except redis.ResponseError as error:
+            if "BUSYGROUP" not in str(error):
+                raise
+
+    def read(self, consumer: str, count: int, block_ms: int) -> list[RawEntry]:
+        """New entries for this writer, raw; waits up to `block_ms` for the first."""
+        answer: Any = self.shard.patient().xreadgroup(
+            GROUP, consumer, {self._stream: ">"}, count=count, block=block_ms
+        )
+        return _plain(answer[0][1]) if answer else []
+
+    def claim(self, consumer: str, count: int) -> list[RawEntry]:
+        """Entries that another writer took and did not finish in EVENT_CLAIM_SECONDS."""
+        answer: Any = self.shard.patient().xautoclaim(
+            self._stream,
+            GROUP,
+            consumer,
+            min_idle_time=int(settings.EVENT_CLAIM_SECONDS * 1000),
+            start_id="0-0",
+            count=count,
+        )
+        return _plain(answer[1])
+
+    def deliveries(self, consumer: str) -> dict[str, int]:
+        """How often each entry that this writer holds was handed to a writer."""
+        rows: Any = self.shard.patient().xpending_range(
+            self._stream, GROUP, "-", "+", 1000, consumername=consumer
+        )
+        return {row["message_id"].decode(): int(row["times_delivered"]) for row in rows}
+
+    def hold(self, consumer: str, entry_ids: list[str]) -> None:
+        """Say that this writer is alive and still at these entries, without counting a delivery."""
+        self.shard.patient().xclaim(
+            self._stream, GROUP, consumer, min_idle_time=0, message_ids=list(entry_ids), justid=True
+        )
+
+    def done(self, entry_ids: list[str]) -> None:
+        """Strike entries off after the commit that applied them."""
+        pipe = self.shard.patient().pipeline(transaction=True)
+        pipe.xack(self._stream, GROUP, *entry_ids)
+        pipe.xdel(self._stream, *entry_ids)
+        pipe.execute()
+
+    def prune(self) -> None:
+        """Take writers off the list that ended without a word, unless they hold entries to be claimed."""
+        patient = self.shard.patient()
+        listed: Any = patient.xinfo_consumers(self._stream, GROUP)
+        for consumer in listed:
+            if not consumer["pending"] and consumer["idle"] > GONE_MS:
+                patient.xgroup_delconsumer(self._stream, GROUP, consumer["name"])
+
+    def leave(self, consumer: str) -> None:
+        """Take a finished writer off the list, unless it still holds entries that someone must claim."""
+        patient = self.shard.patient()
+        if not patient.xpending_range(self._stream, GROUP, "-", "+", 1, consumername=consumer):
+            patient.xgroup_delconsumer(self._stream, GROUP, consumer)
 
 
-def claim(consumer: str, count: int) -> list[tuple[str, dict[bytes, bytes]]]:
-    """Entries that another writer took and did not finish in EVENT_CLAIM_SECONDS."""
-    answer: Any = patient_client().xautoclaim(
-        settings.EVENT_STREAM,
-        GROUP,
-        consumer,
-        min_idle_time=int(settings.EVENT_CLAIM_SECONDS * 1000),
-        start_id="0-0",
-        count=count,
-    )
-    return _plain(answer[1])
-
-
-def deliveries(consumer: str) -> dict[str, int]:
-    """How often each entry that this writer holds was handed to a writer."""
-    rows: Any = patient_client().xpending_range(
-        settings.EVENT_STREAM, GROUP, "-", "+", 1000, consumername=consumer
-    )
-    return {row["message_id"].decode(): int(row["times_delivered"]) for row in rows}
-
-
-def hold(consumer: str, entry_ids: list[str]) -> None:
-    """Say that this writer is alive and still at these entries, without counting a delivery."""
-    patient_client().xclaim(
-        settings.EVENT_STREAM, GROUP, consumer, min_idle_time=0, message_ids=list(entry_ids), justid=True
-    )
-
-
-def done(entry_ids: list[str]) -> None:
-    """Strike entries off after the commit that applied them."""
-    pipe = patient_client().pipeline(transaction=True)
-    pipe.xack(settings.EVENT_STREAM, GROUP, *entry_ids)
-    pipe.xdel(settings.EVENT_STREAM, *entry_ids)
-    pipe.execute()
-
-
-def prune() -> None:
-    """Take writers off the list that ended without a word, unless they hold entries to be claimed."""
-    listed: Any = patient_client().xinfo_consumers(settings.EVENT_STREAM, GROUP)
-    for consumer in listed:
-        if not consumer["pending"] and consumer["idle"] > GONE_MS:
-            patient_client().xgroup_delconsumer(settings.EVENT_STREAM, GROUP, consumer["name"])
-
-
-def leave(consumer: str) -> None:
-    """Take a finished writer off the list, unless it still holds entries that someone must claim."""
-    held: Any = patient_client().xpending_range(
-        settings.EVENT_STREAM, GROUP, "-", "+", 1, consumername=consumer
-    )
-    if not held:
-        patient_client().xgroup_delconsumer(settings.EVENT_STREAM, GROUP, consumer)
+def readers() -> list[Reader]:
+    return [Reader(shard) for shard in shards()]
 
 
 def parse(entry_id: str, fields: dict[bytes, bytes]) -> Entry:
@@ -159,18 +169,31 @@ def parse_rejected(fields: dict[bytes, bytes]) -> tuple[str, uuid.UUID, bytes]:
 
 
 def state() -> QueueState | None:
-    """How the queue stands; None when there is no Redis or it does not answer."""
-    if not breaker.closed:
+    """How the queue stands; None when there is no Redis, or a shard's does not answer."""
+    found = [_state(shard) for shard in shards()]
+    known = [one for one in found if one is not None]
+    if len(known) < len(found):
+        return None
+    durable = [one.durable for one in known]
+    return QueueState(
+        sum(one.depth for one in known),
+        max(one.oldest_seconds for one in known),
+        None if None in durable else all(durable),
+    )
+
+
+def _state(shard: Shard) -> QueueState | None:
+    if not shard.breaker.closed:
         return None
     try:
-        pipe = client().pipeline(transaction=False)
+        pipe = shard.client().pipeline(transaction=False)
         pipe.time()  # first: what comes after the look at the oldest entry is younger than this
-        pipe.xlen(settings.EVENT_STREAM)
-        pipe.xrange(settings.EVENT_STREAM, count=1)
+        pipe.xlen(shard.stream)
+        pipe.xrange(shard.stream, count=1)
         pipe.info("persistence")
         (seconds, micros), depth, oldest, persistence = pipe.execute()
     except (redis.RedisError, OSError):
-        breaker.trip()
+        shard.breaker.trip()
         return None
     age = 0.0
     if oldest:
@@ -180,12 +203,13 @@ def state() -> QueueState | None:
 
 def find(tenant_id: uuid.UUID, event_id: str, limit: int) -> bool | None:
     """Is an event still waiting? None when the queue is too deep to tell, or Redis is away."""
-    if not breaker.closed:
+    shard = shard_of(tenant_id)
+    if not shard.breaker.closed:
         return None if settings.REDIS_URL else False
     quoted = encode(event_id)
     try:
-        depth: Any = patient_client().xlen(settings.EVENT_STREAM)
-        for fields in _newest(limit):
+        depth: Any = shard.patient().xlen(shard.stream)
+        for fields in _newest(shard, limit):
             payload = fields.get(b"e", b"")
             if fields.get(b"t") == tenant_id.bytes and quoted in payload and _holds(payload, event_id):
                 return True
@@ -194,11 +218,11 @@ def find(tenant_id: uuid.UUID, event_id: str, limit: int) -> bool | None:
     return None if depth > limit else False
 
 
-def _newest(limit: int) -> Iterator[dict[bytes, bytes]]:
+def _newest(shard: Shard, limit: int) -> Iterator[dict[bytes, bytes]]:
     """The newest entries, a few at a time, as one may be megabytes."""
     end = "+"
     for _ in range(0, limit, PAGE):
-        rows: Any = patient_client().xrevrange(settings.EVENT_STREAM, max=end, count=PAGE)
+        rows: Any = shard.patient().xrevrange(shard.stream, max=end, count=PAGE)
         if not rows:
             return
         yield from (fields for _, fields in rows)
@@ -212,5 +236,5 @@ def _holds(payload: bytes, event_id: str) -> bool:
         return False
 
 
-def _plain(rows: list[Any]) -> list[tuple[str, dict[bytes, bytes]]]:
+def _plain(rows: list[Any]) -> list[RawEntry]:
     return [(entry_id.decode(), fields) for entry_id, fields in rows if fields]

@@ -21,6 +21,7 @@ from django.conf import settings
 from django.db import DatabaseError, connection
 
 from usage import filing, ledger, metrics, queue, rejections
+from usage.queue import RawEntry, Reader
 
 log = structlog.get_logger(__name__)
 
@@ -31,14 +32,13 @@ MAX_COUNT: Final = 1000
 REST_SECONDS: Final = 1.0
 NOT_ENTRIES: Final = (ValueError, KeyError, msgspec.MsgspecError)
 
-RawEntry = tuple[str, dict[bytes, bytes]]
-
 
 class Writer:
-    """One consumer of the group. `run` returns after `stop` is set and the work in hand is done."""
+    """One consumer of a shard's group. `run` returns after `stop` is set and the work in hand is done."""
 
-    def __init__(self, stop: threading.Event) -> None:
+    def __init__(self, stop: threading.Event, queue: Reader) -> None:
         self.stop = stop
+        self.queue = queue
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
         self._count = FIRST_COUNT
         self._next_claim = 0.0
@@ -71,29 +71,29 @@ class Writer:
                 # Not struck off: it stays ours, or becomes another writer's, until it is stored.
                 connection.close()
                 self._rest("database_away", error)
-                queue.hold(self.name, [entry_id for entry_id, _ in entries])
+                self.queue.hold(self.name, [entry_id for entry_id, _ in entries])
         else:
             return 0
-        queue.done([entry_id for entry_id, _ in entries])
+        self.queue.done([entry_id for entry_id, _ in entries])
         return len(entries)
 
     def _take(self) -> list[RawEntry]:
         if time.monotonic() >= self._next_claim:
-            claimed = queue.claim(self.name, FIRST_COUNT)
+            claimed = self.queue.claim(self.name, FIRST_COUNT)
             if claimed:
                 return self._without_killers(claimed)
-            queue.prune()
+            self.queue.prune()
             self._next_claim = time.monotonic() + settings.EVENT_CLAIM_SECONDS / 2
-        return queue.read(self.name, self._count, BLOCK_MS)
+        return self.queue.read(self.name, self._count, BLOCK_MS)
 
     def _without_killers(self, entries: list[RawEntry]) -> list[RawEntry]:
         """An entry that ended several writers is set aside unread instead of ending this one too."""
         rest = []
-        deliveries = queue.deliveries(self.name)
+        deliveries = self.queue.deliveries(self.name)
         for entry in entries:
             if deliveries.get(entry[0], 0) > settings.EVENT_MAX_DELIVERIES:
                 set_entry_aside(entry, "It was handed to too many writers.")
-                queue.done([entry[0]])
+                self.queue.done([entry[0]])
             else:
                 rest.append(entry)
         return rest
@@ -101,25 +101,33 @@ class Writer:
     def _recover(self, error: redis.ResponseError) -> None:
         """The group is missing after a first start, or when Redis came back empty."""
         if "NOGROUP" in str(error) or "no such key" in str(error):
-            queue.ensure_group()
+            self.queue.ensure_group()
         else:
             self._rest("redis_refused", error)
 
     def _rest(self, event: str, error: Exception) -> None:
         log.warning(event, error=str(error), writer=self.name)
+        self.queue.shard.forget()
         self.stop.wait(REST_SECONDS)
 
     def _leave(self) -> None:
         try:
-            queue.leave(self.name)
+            self.queue.leave(self.name)
         except (redis.RedisError, OSError) as error:
             log.warning("writer_left_unlisted", error=str(error), writer=self.name)
 
 
 def run(stop: threading.Event) -> None:
-    """Run a writer until `stop` is set; returns at once when there is no Redis to read from."""
-    if settings.REDIS_URL:
-        Writer(stop).run()
+    """Run a writer of each shard until `stop` is set; returns at once when there is no Redis to read from."""
+    if not settings.REDIS_URL:
+        return
+    first, *others = (Writer(stop, reader) for reader in queue.readers())
+    threads = [threading.Thread(target=writer.run, name=writer.queue.shard.stream) for writer in others]
+    for thread in threads:
+        thread.start()
+    first.run()
+    for thread in threads:
+        thread.join()
 
 
 def apply(entries: list[RawEntry]) -> None:

@@ -4,6 +4,7 @@ import logging
 from typing import Any, Final
 
 from celery.schedules import crontab
+from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.env import env
 
@@ -131,6 +132,11 @@ REPORT_RETENTION_DAYS: Final[int] = env.int("REPORT_RETENTION_DAYS", default=400
 
 # The event writer.
 EVENT_STREAM: Final[str] = env.str("EVENT_STREAM", default="skyledger:events")
+# A Redis Cluster for accepted events alone, and over how many streams it spreads its tenants.
+EVENT_CLUSTER_URL: Final[str] = env.str("EVENT_CLUSTER_URL", default="")
+EVENT_SHARDS: Final[int] = env.int("EVENT_SHARDS", default=6)
+if EVENT_CLUSTER_URL and not REDIS_URL:
+    raise ImproperlyConfigured("EVENT_CLUSTER_URL holds events alone; REDIS_URL is needed beside it.")
 EVENT_CLAIM_SECONDS: Final[float] = env.float("EVENT_CLAIM_SECONDS", default=30.0)
 EVENT_MAX_DELIVERIES: Final[int] = env.int("EVENT_MAX_DELIVERIES", default=5)
 READY_MAX_QUEUE_AGE_SECONDS: Final[float] = env.float("READY_MAX_QUEUE_AGE_SECONDS", default=300.0)

@@ -60,7 +60,7 @@ def drain() -> None:
     """Do the event writer's work in this thread; without Redis there is none."""
     if not settings.REDIS_URL:
         return
-    queue.ensure_group()
-    while entries := queue.read("test", 1000, block_ms=1):
+    queue.readers()[0].ensure_group()
+    while entries := queue.readers()[0].read("test", 1000, block_ms=1):
         writer.apply(entries)
-        queue.done([entry_id for entry_id, _ in entries])
+        queue.readers()[0].done([entry_id for entry_id, _ in entries])

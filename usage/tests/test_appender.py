@@ -18,7 +18,7 @@ def command(number: int) -> tuple[Any, ...]:
 
 
 def test_many_threads_append_each_command_once() -> None:
-    appender = Appender()
+    appender = Appender(client, breaker)
     with ThreadPoolExecutor(16) as pool:
         list(pool.map(lambda number: appender.send([command(number)]), range(500)))
     rows: Any = client().xrange(settings.EVENT_STREAM)
@@ -26,7 +26,7 @@ def test_many_threads_append_each_command_once() -> None:
 
 
 def test_what_others_bring_meanwhile_goes_in_one_exchange(monkeypatch: pytest.MonkeyPatch) -> None:
-    appender = Appender()
+    appender = Appender(client, breaker)
     exchanged: list[int] = []
     all_are_waiting = threading.Event()
     exchange = appender._exchange
@@ -50,7 +50,7 @@ def test_what_others_bring_meanwhile_goes_in_one_exchange(monkeypatch: pytest.Mo
 
 
 def test_a_refusal_reaches_every_thread_that_shared_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    appender = Appender()
+    appender = Appender(client, breaker)
     with pytest.raises(RedisAway):
         appender.send([command(1), ("NO-SUCH-COMMAND",)])
     assert not breaker.closed

@@ -55,8 +55,8 @@ def depth() -> int:
 
 @pytest.fixture
 def one(acme: Tenant) -> writer.Writer:
-    queue.ensure_group()
-    return writer.Writer(threading.Event())
+    queue.readers()[0].ensure_group()
+    return writer.Writer(threading.Event(), queue.readers()[0])
 
 
 def work(worker: writer.Writer, monkeypatch: pytest.MonkeyPatch) -> int:
@@ -91,18 +91,18 @@ def test_an_event_repeated_at_once_is_known_as_a_duplicate(
 
 
 def test_append_read_and_done(acme: Tenant) -> None:
-    queue.ensure_group()
-    queue.ensure_group()  # a second writer finds the group already there
+    queue.readers()[0].ensure_group()
+    queue.readers()[0].ensure_group()  # a second writer finds the group already there
     first, second = append(acme, row("a"), row("b")), append(acme, row("c"))
     assert (depth(), pending()) == (2, 0)
-    taken = queue.read("me", 10, block_ms=1)
+    taken = queue.readers()[0].read("me", 10, block_ms=1)
     assert [entry_id for entry_id, _ in taken] == [first, second]
     entry = queue.parse(*taken[0])
     assert (entry.tenant_id, entry.size) == (acme.pk, 2)
     assert [item.event_id for item in ledger.read_rows(entry.payload)] == ["a", "b"]
     assert abs(entry.accepted_at - datetime.now(UTC)) < timedelta(minutes=1)
-    assert (depth(), pending(), queue.read("other", 10, block_ms=1)) == (2, 2, [])
-    queue.done([first])
+    assert (depth(), pending(), queue.readers()[0].read("other", 10, block_ms=1)) == (2, 2, [])
+    queue.readers()[0].done([first])
     assert (depth(), pending()) == (1, 1)
     state = queue.state()
     assert state is not None
@@ -126,7 +126,7 @@ def test_what_a_dead_writer_took_is_claimed(
     acme: Tenant, one: writer.Writer, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     append(acme, row("a"))
-    assert len(queue.read("dead", 10, block_ms=1)) == 1
+    assert len(queue.readers()[0].read("dead", 10, block_ms=1)) == 1
     assert work(one, monkeypatch) == 0  # it may still be alive
     assert (ids(acme), pending()) == ([], 1)
     settings.EVENT_CLAIM_SECONDS = 0
@@ -139,7 +139,7 @@ def test_a_writer_killed_between_commit_and_strike_off(
     acme: Tenant, one: writer.Writer, monkeypatch: pytest.MonkeyPatch, settings: Any
 ) -> None:
     append(acme, row("a"), row("b"))
-    taken = queue.read("dead", 10, block_ms=1)
+    taken = queue.readers()[0].read("dead", 10, block_ms=1)
     writer.apply(taken)
     before = counted(acme)
     settings.EVENT_CLAIM_SECONDS = 0
@@ -244,11 +244,11 @@ def test_an_entry_that_was_handed_to_too_many_writers(
 ) -> None:
     settings.EVENT_CLAIM_SECONDS = 0
     entry_id = append(acme, row("killer"), row("victim"))
-    queue.read("dead", 10, block_ms=1)
+    queue.readers()[0].read("dead", 10, block_ms=1)
     for n in range(settings.EVENT_MAX_DELIVERIES - 1):
-        assert len(queue.claim(f"dead-{n}", 10)) == 1
+        assert len(queue.readers()[0].claim(f"dead-{n}", 10)) == 1
     last = f"dead-{settings.EVENT_MAX_DELIVERIES - 2}"
-    assert queue.deliveries(last) == {entry_id: settings.EVENT_MAX_DELIVERIES}
+    assert queue.readers()[0].deliveries(last) == {entry_id: settings.EVENT_MAX_DELIVERIES}
     append(acme, row("b"))
     assert one.step() == 0
     assert work(one, monkeypatch) == 1
@@ -302,7 +302,7 @@ def test_stop_ends_the_loop_and_takes_the_writer_off_the_list(
 
 def test_a_writer_that_still_holds_entries_stays_on_the_list(acme: Tenant, one: writer.Writer) -> None:
     append(acme, row("a"))
-    queue.read(one.name, 10, block_ms=1)
+    queue.readers()[0].read(one.name, 10, block_ms=1)
     one._leave()
     assert pending() == 1
 
@@ -312,9 +312,9 @@ def test_writers_that_ended_without_a_word_are_taken_off_the_list(
 ) -> None:
     monkeypatch.setattr(queue, "GONE_MS", -1)
     append(acme, row("a"))
-    queue.read("holds an entry", 10, block_ms=1)
-    queue.read("holds none", 10, block_ms=1)
-    queue.prune()
+    queue.readers()[0].read("holds an entry", 10, block_ms=1)
+    queue.readers()[0].read("holds none", 10, block_ms=1)
+    queue.readers()[0].prune()
     listed: Any = client().xinfo_consumers("skyledger:events", queue.GROUP)
     assert [consumer["name"] for consumer in listed] == [b"holds an entry"]
     assert pending() == 1

@@ -14,6 +14,7 @@ from tests.servers import Redis
 from usage import queue
 from usage.models import DeadLetter, DirtyHour, UsageEvent
 from usage.queries.watermark import complete_through
+from usage.shards import shards
 from usage.tests.conftest import Post, drain
 from usage.tests.documents import batch, event
 
@@ -36,7 +37,7 @@ def redis(settings: Any) -> Iterator[Redis]:
 def forget_connections() -> None:
     for remembered in (redis_link.client, redis_link.patient_client, throttles._shared):
         remembered.cache_clear()
-    queue._appender._connection = (None, 0)
+    shards()[0].appender._connection = (None, 0)
     ask_again()
 
 

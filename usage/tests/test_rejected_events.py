@@ -15,6 +15,7 @@ from accounts.redis_link import RedisAway
 from accounts.wire import decode
 from usage import queue, rejections, writer
 from usage.models import DeadLetter, UsageEvent
+from usage.shards import shards
 from usage.tests.conftest import Post, drain
 from usage.tests.documents import as_bytes, batch, event
 
@@ -30,7 +31,7 @@ def ingest(key: Callable[..., str]) -> str:
 
 @pytest.fixture
 def redis_away() -> Iterator[None]:
-    with mock.patch.object(queue._appender, "send", side_effect=RedisAway):
+    with mock.patch.object(shards()[0].appender, "send", side_effect=RedisAway):
         yield
 
 
@@ -156,11 +157,11 @@ def test_the_request_writes_nothing_and_an_entry_that_comes_again_makes_no_secon
     drain()
     with django_assert_num_queries(0):
         post(ingest, as_bytes(batch(event(event_id="good"), NO_USER, NO_USER)), path=BATCH)
-    queue.ensure_group()
-    entries = queue.read("test", 10, block_ms=1)
+    queue.readers()[0].ensure_group()
+    entries = queue.readers()[0].read("test", 10, block_ms=1)
     assert len(entries) == 2
     for _ in range(2):
         writer.apply(entries)
-    queue.done([entry_id for entry_id, _ in entries])
+    queue.readers()[0].done([entry_id for entry_id, _ in entries])
     assert len(letters()) == 2
     assert settings.REDIS_URL
