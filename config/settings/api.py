@@ -16,7 +16,7 @@ REST_FRAMEWORK: dict[str, Any] = {
     "DEFAULT_PARSER_CLASSES": ["config.parsers.StrictJSONParser"],
     "DEFAULT_RENDERER_CLASSES": [
         "config.renderers.ExactJSONRenderer",
-        "rest_framework.renderers.BrowsableAPIRenderer",
+        "config.renderers.PageRenderer",
     ],
     "DEFAULT_CONTENT_NEGOTIATION_CLASS": "config.negotiation.LenientNegotiation",
     "URL_FORMAT_OVERRIDE": None,  # `format` is a parameter of several calls of the contract

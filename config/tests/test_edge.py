@@ -63,6 +63,8 @@ def test_the_browsable_api_works_in_a_browser(owner: User) -> None:
     assert page.status_code == 200
     assert page["Content-Type"].startswith("text/html")
     assert b"total_count" in page.content
+    assert b'<html lang="en">' in page.content
+    assert b'<pre class="prettyprint" tabindex="0">' in page.content
 
 
 @pytest.mark.parametrize(
