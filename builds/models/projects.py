@@ -2,6 +2,7 @@
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.functional import cached_property
 from uuid_utils.compat import uuid7
 
 from accounts.models import TenantOwned
@@ -15,6 +16,11 @@ class StateTemplate(CatalogueRow):
     class Meta:
         ordering = ["slug"]
         constraints = once("state_template")
+
+    @cached_property
+    def by_code(self) -> dict[int, "StateCode"]:
+        """Its milestones in their order, as this object first read them."""
+        return {state.code: state for state in self.codes.all()}
 
 
 class StateCode(models.Model):

@@ -32,13 +32,15 @@ def builds_listed(rows: QuerySet[Build]) -> QuerySet[Build]:
 
 def state_of(build: Build) -> StateCode:
     """The milestone that it stands at."""
-    return next(state for state in build.template.codes.all() if state.code == build.state_code)
+    return build.template.by_code[build.state_code]
 
 
 def next_code(build: Build) -> int | None:
     """The milestone after it, while it goes on."""
-    codes = [state.code for state in build.template.codes.all() if state.deactivated_at is None]
-    return next((code for code in codes if build.is_open and code > build.state_code), None)
+    if not build.is_open:
+        return None
+    codes = build.template.by_code.values()
+    return next((at.code for at in codes if at.code > build.state_code and at.deactivated_at is None), None)
 
 
 def is_retryable_now(build: Build) -> bool:
