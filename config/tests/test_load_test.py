@@ -9,6 +9,7 @@ from contextlib import nullcontext
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final
+from unittest import mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -128,6 +129,7 @@ def test_two_tenants_are_measured_one_after_the_other(
         return nullcontext()
 
     monkeypatch.setattr(load_test, "_flooding", flooding)
+    monkeypatch.setattr(load_test, "time", mock.Mock())
     told, _ = run(url, tmp_path / "report.html", greedy_tenant="other", greedy_key="g", rate=100)
     assert flooded == [("g", "other", 5.0)]  # ten times 30 a minute
     fairness = told["fairness"]
