@@ -49,9 +49,9 @@ auth.wfc.path = "{auth}"
 def passes(server: Box, caller: str, folder: Path, options: Sequence[str]) -> bool:
     """One run of schemathesis, whose own last lines say what failed and how to repeat it."""
     auth, known, config = (folder / name for name in ("auth.json", "known.json", "schemathesis.toml"))
-    name, value = server.callers[caller]
-    header = {"name": name, "value": value}
-    auth.write_text(json.dumps({"auth": [{"name": caller, "fixedHeaders": [header]}]}))
+    headers = server.callers[caller]
+    fixed = [{"name": header, "value": value} for header, value in headers.items()]
+    auth.write_text(json.dumps({"auth": [{"name": caller, "fixedHeaders": fixed}]}))
     known.write_text(json.dumps(server.known))
     config.write_text(CONFIG.format(auth=auth))
     started = time.monotonic()
@@ -62,7 +62,7 @@ def passes(server: Box, caller: str, folder: Path, options: Sequence[str]) -> bo
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT), "FUZZ_KNOWN": str(known)},
     )
-    last = requests.get(f"{server.web.url}/api/v1/quota?tenant_id=acme", headers={name: value}, timeout=60)
+    last = requests.get(f"{server.web.url}/api/v1/quota", headers=headers, timeout=60)
     print(
         f"{time.monotonic() - started:.0f} s; {caller} is answered {last.status_code} in the end", flush=True
     )

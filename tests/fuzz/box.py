@@ -42,10 +42,10 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Box:
-    """`callers` has the header of each; `known` is what the hooks are told."""
+    """`callers` has the headers of each; `known` is what the hooks are told."""
 
     web: Web
-    callers: dict[str, tuple[str, str]]
+    callers: dict[str, dict[str, str]]
     known: dict[str, Any]
 
 
@@ -66,9 +66,9 @@ def box(folder: Path) -> Iterator[Box]:
         }
         known = json.loads(manage(environment, SETUP))
         callers = {
-            "key": ("X-API-Key", known["key"]),
-            "person": ("Authorization", f"Bearer {known['person']}"),
-            "master": ("Authorization", f"Bearer {master}"),
+            "key": {"X-API-Key": known["key"]},
+            "person": {"Authorization": f"Bearer {known['person']}"},
+            "master": {"Authorization": f"Bearer {master}", "X-Tenant-ID": "acme"},
         }
         with Web(environment) as web:
             yield Box(web, callers, known)
