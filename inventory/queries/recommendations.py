@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from django.db.models import Count, F, Q, QuerySet, Window
+from django.db.models import Case, Count, F, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber
 from django.utils import timezone
 
@@ -50,11 +50,12 @@ def about_resources(rows: QuerySet[Recommendation], tenant: Tenant, filter: str)
 def counted(rows: QuerySet[Recommendation]) -> QuerySet[Recommendation]:
     """Of the savings on one resource the largest: the others are other ways to save the same money.
 
+    Amounts of two currencies are not compared: the tenant's own goes first, or else the first by its code.
     What is no resource (commitments) is left out: less use needs less of it.
     """
-    first = Window(
-        RowNumber(), partition_by=[F("resource_id")], order_by=[F("saving_monthly").desc(), F("rule").asc()]
-    )
+    own = Case(When(currency=F("tenant__currency"), then=Value(0)), default=Value(1))
+    order = [own, F("currency").asc(), F("saving_monthly").desc(), F("rule").asc()]
+    first = Window(RowNumber(), partition_by=[F("resource_id")], order_by=order)
     saving = rows.filter(saving_monthly__gt=0, resource__isnull=False)
     return saving.order_by().annotate(place=first).filter(place=1)
 

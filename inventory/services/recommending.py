@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -20,7 +21,9 @@ from inventory.services.recommendation_ledger import Ledger
 from inventory.services.recommendations import WAITING
 
 STALE: Final = timedelta(minutes=20)  # longer than any task may run
+FAILURE: Final = "Something went wrong on our side; what was found before stays, and is looked at again."
 State = RecommendationRun.State
+log = structlog.get_logger(__name__)
 
 
 def recommendations_request(*, by: Principal, tenant: Tenant) -> RecommendationRun:
@@ -70,8 +73,9 @@ def run_compute(*, by: Principal, run: RecommendationRun, now: datetime | None =
     """
     try:
         _compute(by, run, now or timezone.now())
-    except Exception as error:
-        failed = {"state": State.FAILED, "finished_at": timezone.now(), "message": str(error)[:2000]}
+    except Exception:
+        log.exception("recommendations_failed", run=str(run.pk))
+        failed = {"state": State.FAILED, "finished_at": timezone.now(), "message": FAILURE}
         RecommendationRun.objects.filter(pk=run.pk, state=State.RUNNING).update(**failed)
         raise
     return run
