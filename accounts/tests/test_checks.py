@@ -72,7 +72,7 @@ def test_demo_rows_bar_production_until_they_are_dead(settings: Any) -> None:
     assert ids(databases=["default"]) == []
     demo_accounts_load()
     assert ids() == []  # without a database nobody asks it
-    assert ids(databases=["default"]) == ["accounts.E006"] * 7
+    assert ids(databases=["default"]) == ["accounts.E006"] * 9
     User.objects.update(is_active=False)
     ApiKey.objects.update(revoked_at="2026-01-01T00:00:00Z")
     assert ids(databases=["default"]) == []

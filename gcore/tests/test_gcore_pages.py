@@ -70,7 +70,8 @@ def test_a_day_is_imported_again_from_the_back_office(mapping: ClientMapping, st
 
 def test_a_customer_is_imported_no_more_and_again(mapping: ClientMapping, staff: User) -> None:
     for action, on in [("import_off", False), ("import_off", False), ("import_on", True)]:
-        browser(staff).post(MAPPINGS, {"action": action, "_selected_action": [str(mapping.pk)]})
+        chosen = {"action": action, "_selected_action": [str(mapping.pk)], "confirmed": "yes"}
+        browser(staff).post(MAPPINGS, chosen)
         mapping.refresh_from_db()
         assert mapping.is_imported is on
     actions = AuditEntry.objects.filter(action__startswith="client_mapping.").order_by("id")

@@ -3,11 +3,11 @@
 import csv
 import io
 import json
-import signal
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
+from unittest.mock import Mock
 
 import pytest
 from django.conf import settings
@@ -177,7 +177,7 @@ def test_a_check_that_is_broken_off_may_be_begun_again(
     file = tmp_path / "costs.csv"
     file.write_bytes(csv_bytes([on(10, "1")]))
     with monkeypatch.context() as patch:
-        patch.setattr(imports, "_read_file", lambda *_: signal.raise_signal(signal.SIGINT))
+        patch.setattr(imports, "_read_file", Mock(side_effect=KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             run("import_costs", file, "--tenant", "acme")
     assert Import.objects.get().state == Import.State.RECEIVED
