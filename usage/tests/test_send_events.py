@@ -60,8 +60,10 @@ def ledger() -> dict[str, UsageEvent]:
 
 def test_the_sample_is_stored_as_it_stands(acme: Tenant) -> None:
     counts, said, ended = send(str(settings.BASE_DIR / "samples" / "usage.csv"), tenant="acme")
-    assert (counts["lines"], counts["stored"], said, ended) == (4, 4, "", "")
-    assert ledger()["sample-4"].timestamp.isoformat() == "2026-03-02T23:00:00+00:00"
+    assert (counts["lines"], said, ended) == (4, "", "")
+    stored = ledger()
+    assert len(stored) == 4
+    assert stored["sample-4"].timestamp.isoformat() == "2026-03-02T23:00:00+00:00"
 
 
 def test_a_sheet_says_exactly_what_its_cells_say(acme: Tenant, tmp_path: Path) -> None:
