@@ -20,7 +20,7 @@ from inventory.rules import RESOURCE_RULES, TENANT_RULES
 from inventory.rules.base import Finding, ResourceRule, Rule, Thresholds
 from inventory.rules.facts import Facts, Lacking
 
-CHUNK: Final = 2_000
+CHUNK: Final = 5_000
 DAY: Final = timedelta(days=1)
 MADE_OF: Final = frozenset({Kind.SNAPSHOT, Kind.IMAGE})
 

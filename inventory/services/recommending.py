@@ -1,5 +1,8 @@
 """The computation of recommendations: what rules find is opened, brought up to date, closed."""
 
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -72,13 +75,26 @@ def run_compute(*, by: Principal, run: RecommendationRun, now: datetime | None =
     Interrupted, it leaves whole chunks behind; the next computation goes over them again.
     """
     try:
-        _compute(by, run, now or timezone.now())
+        with _no_search_for_cycles():
+            _compute(by, run, now or timezone.now())
     except Exception:
         log.exception("recommendations_failed", run=str(run.pk))
         failed = {"state": State.FAILED, "finished_at": timezone.now(), "message": FAILURE}
         RecommendationRun.objects.filter(pk=run.pk, state=State.RUNNING).update(**failed)
         raise
     return run
+
+
+@contextmanager
+def _no_search_for_cycles() -> Iterator[None]:
+    """Python would go over the fleet in memory again and again, for a seventh of the time, and find none."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _compute(by: Principal, run: RecommendationRun, now: datetime) -> None:
