@@ -66,11 +66,10 @@ def _resources(tenant: Tenant, rows: QuerySet[Resource]) -> list[Choice]:
 def _charges(tenant: Tenant, rows: QuerySet[Charge]) -> list[Choice]:
     lines = CostLine.objects.for_tenant(tenant).live().filter(charge=OuterRef("pk")).values("pk")[:1]
     labels = owner_labels(tenant, "product")
-    found = rows.annotate(owner=charge_owner(tenant), line=Subquery(lines))
+    found = rows.annotate(owner=charge_owner(tenant), line=Subquery(lines)).exclude(line=None)
     return [
         Choice(row.line, row.service_name, _told(row), labels.get(row.owner, ""))
         for row in found.order_by("provider", "service_name", "pk")[:MOST]
-        if row.line
     ]
 
 

@@ -7,6 +7,7 @@ from django.test import Client
 
 from accounts.models import Membership, Tenant, User
 from inventory.models import CostLine, Product, Resource
+from inventory.queries import giving
 from inventory.queries.owners import owned_charges, owned_resources
 from inventory.tests.bills import bill, load
 from inventory.tests.shops import DAY, Shops, open_shops, share
@@ -108,3 +109,14 @@ def test_queries_do_not_grow_with_rows(
         load(acme, [bill(DAY, n, service_name=f"S-{of}-{n}") for n in range(1, 9)])
         with django_assert_max_num_queries(len(few)):
             person.get(page_of(shops.cart, of))
+
+
+def test_costs_that_no_line_tells_of_any_more_take_no_place(
+    shops: Shops, person: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = page_of(shops.cart, "costs")
+    (first, _), (second, _), *_ = listed(person.get(page))
+    monkeypatch.setattr(giving, "MOST", 1)
+    assert [name for name, _ in listed(person.get(page))] == [first]
+    CostLine.objects.filter(charge__service_name=first).delete()
+    assert [name for name, _ in listed(person.get(page))] == [second]
