@@ -7,7 +7,7 @@ COMPILE := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate
 PARSERS := tests/test_parsers_by_chance.py accounts/tests/test_grammar.py config/tests/test_wire.py
 
 .DEFAULT_GOAL := help
-.PHONY: help run stack rolling test lint format openapi lock bench faults fuzz backup restore audit newman browser shots pictures clean
+.PHONY: help run stack rolling test lint format openapi lock bench faults endurance fuzz backup restore audit newman browser shots pictures clean
 
 help: ## List the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -40,6 +40,10 @@ openapi: .venv/dev ## Write docs/openapi.yaml
 faults: export FAULT_SECONDS ?= 30
 faults: .venv/dev ## Run the fault tests alone and long (FAULT_SECONDS=… of load in each)
 	@$(BIN)/python -m pytest tests/faults
+
+endurance: export MINUTES ?= 10
+endurance: .venv/dev ## Put make stack under load (MINUTES=…), kill its processes in turn (not with KILLS=no), and count
+	@$(BIN)/python -m tests.endurance --minutes $(MINUTES) $(if $(filter no,$(KILLS)),--no-kills)
 
 fuzz: export FUZZ_SECONDS ?= 600
 fuzz: .venv/dev ## Fuzz the API for so long (FUZZ_SECONDS=…), then every parser with thousands of cases

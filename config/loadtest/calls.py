@@ -83,8 +83,8 @@ class Caller:
         }
 
     def answered(self, call: Call, status: int, body: Any) -> None:
-        """Keep a build whose next state can be reported."""
-        if call.name == "POST /builds" and status == 201:
+        """Keep a build whose next state can be reported. The status is 0 when there was no answer."""
+        if call.name == "POST /builds" and status in {200, 201}:
             build = (str(body["id"]), 0)
         elif call.name == REPORT and status == 200 and call.build[1] + 1 < len(STATES):
             build = (call.build[0], call.build[1] + 1)

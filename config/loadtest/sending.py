@@ -39,13 +39,16 @@ class Target:
     def send(
         self, connection: http.client.HTTPConnection, call: Call
     ) -> tuple[int, Any, http.client.HTTPMessage]:
-        """Status, body and headers. Errors: OSError, HTTPException, ValueError."""
+        """Status, body and headers; the body of another media type is None. Errors: OSError, HTTPException,
+        ValueError."""
         root = urlsplit(self.url).path.rstrip("/")
         body = None if call.body is None else json.dumps(call.body)
         headers = {"X-API-Key": self.key, "Content-Type": "application/json"}
         connection.request(call.method, f"{root}/api/v1{call.path}", body, headers)
         response = connection.getresponse()
-        return response.status, json.loads(response.read() or b"null"), response.headers
+        text = response.read()
+        is_json = response.headers.get_content_subtype().endswith("json")
+        return response.status, json.loads(text or b"null") if is_json else None, response.headers
 
 
 def measure(
@@ -74,8 +77,9 @@ def measure(
         connection = target.connect()
         while (moment := due()) < start + seconds and not ended():
             time.sleep(max(0.0, moment - time.monotonic()))
-            name, status = _one(target, connection, caller)
-            samples.append(Sample(moment - start, time.monotonic() - moment, name, status))
+            call = caller.choose()
+            status = exchange(target, connection, caller, call)
+            samples.append(Sample(moment - start, time.monotonic() - moment, call.name, status))
         connection.close()
         return samples
 
@@ -83,15 +87,15 @@ def measure(
         return sorted(sample for found in pool.map(work, range(connections)) for sample in found)
 
 
-def _one(target: Target, connection: http.client.HTTPConnection, caller: Caller) -> tuple[str, int]:
-    call = caller.choose()
+def exchange(target: Target, connection: http.client.HTTPConnection, caller: Caller, call: Call) -> int:
+    """Send one call and let its caller know the answer; the status."""
     try:
         status, body, _ = target.send(connection, call)
-        caller.answered(call, status, body)
     except (OSError, http.client.HTTPException, ValueError):
         connection.close()
-        status = NO_ANSWER
-    return call.name, status
+        status, body = NO_ANSWER, None
+    caller.answered(call, status, body)
+    return status
 
 
 def flood(target: Target, tenant: str, seed: int, rate: float, seconds: float, ended: Any) -> None:

@@ -47,6 +47,7 @@ class Answers(BaseHTTPRequestHandler):
     def _answer(self, status: int, body: Any, sent: Any) -> None:
         text = json.dumps(body).encode()
         self.send_response(status)
+        self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))
         self.send_header("RateLimit-Policy", '"key";q=30;w=60')
         self.end_headers()
