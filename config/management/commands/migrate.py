@@ -1,5 +1,6 @@
 """Django's `migrate`, which gives up rather than make everybody wait behind it."""
 
+from contextlib import nullcontext
 from typing import Any, Final
 
 from django.conf import settings
@@ -7,6 +8,8 @@ from django.core.management.base import CommandError
 from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
+
+from config.distribution import plan
 
 LOCK_SECONDS: Final = 5
 DIRECTLY: Final = (
@@ -26,8 +29,10 @@ class Command(migrate.Command):
             raise CommandError(DIRECTLY)
         with connection.cursor() as cursor:
             cursor.execute(f"SET lock_timeout = '{LOCK_SECONDS}s'")
+            changed = plan.holds_tenants(cursor)
         try:
-            super().handle(*args, **options)
+            with plan.foreign_keys_later(connection) if changed else nullcontext():
+                super().handle(*args, **options)
         except OperationalError as error:
             if isinstance(error.__cause__, LockNotAvailable):
                 raise CommandError(
@@ -37,3 +42,5 @@ class Command(migrate.Command):
             raise
         with connection.cursor() as cursor:
             cursor.execute("RESET lock_timeout")
+            if changed and plan.plan(cursor, keys_only=not plan.has_citus(cursor)):
+                self.stdout.write("Run `manage.py distribute` once more: there are tables or keys to change.")

@@ -1,0 +1,1 @@
+"""Spreading tenants over several PostgreSQL servers with Citus: what goes where, and how it gets there."""
