@@ -2,6 +2,7 @@
 
 import dataclasses
 import hmac
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,18 @@ def credential_principal(api_key: str, authorization: str) -> Principal | None:
     if secret.count(".") == 2:
         return token_principal(secret)
     return keyring.principal(secret)
+
+
+def api_key_of(meta: Mapping[str, Any]) -> str:
+    """The API key of a request; empty for other credentials (JWTs have two dots) and for none."""
+    if key := meta.get("HTTP_X_API_KEY", ""):
+        return str(key)
+    kind, _, secret = str(meta.get("HTTP_AUTHORIZATION", "")).partition(" ")
+    secret = secret.strip()
+    master = settings.MASTER_TOKEN.encode()
+    if kind.lower() != "bearer" or secret.count(".") == 2 or hmac.compare_digest(secret.encode(), master):
+        return ""
+    return secret
 
 
 def token_principal(token: str) -> Principal:

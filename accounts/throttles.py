@@ -2,7 +2,8 @@
 
 Counted in Redis by `limits`, atomically, so that all processes share one count; in this process while
 Redis is absent. A limit in the tens of thousands is counted in small leases of a thousandth each, so
-that a busy key does not cost a round trip per request; default limits are counted one by one.
+that a busy key does not cost a round trip per request; default limits are counted one by one. A refusal is
+remembered for about as long as it takes until a call would be let in again, and repeated at no cost.
 """
 
 import threading
@@ -27,6 +28,8 @@ from accounts.redis_link import breaker
 LEASES_PER_WINDOW: Final = 1000
 LEASE_SECONDS: Final = 1.0
 MAX_LEASES: Final = 10_000
+REFUSED_CALLS: Final = 2  # a refusal holds until so many more would be let in,
+REFUSED_SECONDS: Final = 1.0  # but never longer
 WIDER: Final = 3
 
 
@@ -87,6 +90,8 @@ def _local() -> SlidingWindowCounterRateLimiter:
 
 @dataclass(slots=True)
 class Lease:
+    """Calls that are counted already; of a refusal, none."""
+
     left: int
     until: float
     verdict: Verdict
@@ -104,16 +109,31 @@ class Limiter:
         key = (name, identity, limit)
         with self._lock:
             lease = self._leases.get(key)
-            if lease is not None and lease.left > 0 and time.monotonic() < lease.until:
-                lease.left -= 1
-                return lease.verdict
+            if lease is not None and time.monotonic() < lease.until:
+                if lease.left > 0:
+                    lease.left -= 1
+                    return lease.verdict
+                if not lease.verdict.allowed:
+                    return lease.verdict
         verdict, cost = self._count(name, str(identity), limit, scope)
-        if cost > 1 and verdict.allowed:
-            with self._lock:
-                if len(self._leases) >= MAX_LEASES:
-                    self._leases.clear()
-                self._leases[key] = Lease(cost - 1, time.monotonic() + LEASE_SECONDS, verdict)
+        if not verdict.allowed:
+            self._keep(key, Lease(0, time.monotonic() + _refused_seconds(limit), verdict))
+        elif cost > 1:
+            self._keep(key, Lease(cost - 1, time.monotonic() + LEASE_SECONDS, verdict))
         return verdict
+
+    def refusal(self, name: str, identity: Hashable, limit: int) -> Verdict | None:
+        """What was refused a moment ago and would be again; nobody is asked, and nothing counted."""
+        lease = self._leases.get((name, identity, limit))
+        if lease is None or lease.verdict.allowed or time.monotonic() >= lease.until:
+            return None
+        return lease.verdict
+
+    def _keep(self, key: tuple[str, Hashable, int], lease: Lease) -> None:
+        with self._lock:
+            if len(self._leases) >= MAX_LEASES:
+                self._leases.clear()
+            self._leases[key] = lease
 
     def _count(self, name: str, identity: str, limit: int, scope: str) -> tuple[Verdict, int]:
         item = RateLimitItemPerSecond(limit, settings.RATE_LIMIT_WINDOW)
@@ -125,6 +145,11 @@ class Limiter:
         if settings.REDIS_URL and not settings.RATE_LIMIT_FAIL_OPEN[scope]:
             raise Unavailable("The rate limit cannot be counted right now; try again shortly.")
         return _take(_local(), item, name, identity)
+
+
+def _refused_seconds(limit: int) -> float:
+    """Short, so that what is let in by and by is not let in all at once."""
+    return min(REFUSED_SECONDS, REFUSED_CALLS * settings.RATE_LIMIT_WINDOW / max(1, limit))
 
 
 def _take(
@@ -169,6 +194,12 @@ def throttle(principal: Principal, *, scope: str = "api") -> Verdict | None:
         if tightest is None or verdict.remaining < tightest.remaining:
             tightest = verdict
     return tightest
+
+
+def refusal(principal: Principal) -> Verdict | None:
+    """The limit by which a caller was refused a moment ago, if one still holds."""
+    found = (limiter.refusal(*limit) for limit in limits_of(principal))
+    return next((verdict for verdict in found if verdict is not None), None)
 
 
 def throttle_sign_in(address: str, account: str, *, guessed: bool = True) -> Verdict:

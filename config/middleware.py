@@ -1,5 +1,6 @@
 """The outermost edge: request id, optional slash, rate headers, one log line and metrics of each call."""
 
+import logging
 import re
 import time
 from collections.abc import Callable
@@ -20,7 +21,7 @@ from config.metrics import observe_request
 _REQUEST_ID: Final = re.compile(r"[A-Za-z0-9._\-]{1,64}")
 # The admin redirects to the slash; everything else is routed without.
 _WITH_SLASH: Final = ("/admin/", "/static/")
-_PROBES: Final = frozenset(
+PROBES: Final = frozenset(
     f"{root}/{name}" for root in ("", "/api/v1") for name in ("health", "ready", "status", "metrics")
 )
 log = structlog.get_logger("skyledger.request")
@@ -69,13 +70,16 @@ class RequestMiddleware(CommonMiddleware):
             check_charset((request.content_params or {}).get("charset") or "utf-8")
         except ValidationFailed as error:
             return error_response(error, request)
-        return None if request.path_info in _PROBES else super().process_request(request)
+        return None if request.path_info in PROBES else super().process_request(request)
 
 
 def _report(request: HttpRequest, response: HttpResponseBase, seconds: float) -> None:
     tenant = structlog.contextvars.get_contextvars().get("tenant", "")
     observe_request(request, response, tenant, seconds)
-    log.info(
+    # Of who asks on while refused, each line would say the same; the metrics count them.
+    level = logging.DEBUG if getattr(request, "is_refused_again", False) else logging.INFO
+    log.log(
+        level,
         "request_finished",
         method=request.method,
         path=request.path[:500],  # without the query, which may hold a token

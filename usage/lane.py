@@ -7,7 +7,6 @@ Anything out of the ordinary (a browser's Origin, another credential, another me
 unknown length, a header with a meaning of its own) goes on to the view.
 """
 
-import hmac
 import logging
 import threading
 import time
@@ -27,6 +26,7 @@ from django.http.response import HttpResponseBase
 from django.urls import ResolverMatch, resolve
 
 from accounts.addresses import client_address
+from accounts.authentication import api_key_of
 from accounts.errors import AppError, PayloadTooLarge, Unavailable
 from accounts.keyring import keyring
 from accounts.principals import Principal
@@ -92,20 +92,8 @@ def is_for_lane(meta: Mapping[str, Any]) -> bool:
         and meta.keys().isdisjoint(MEANINGFUL)
         and not meta.get("QUERY_STRING")  # it may name a tenant, as the header may
         and "problem" not in meta.get("HTTP_ACCEPT", "")
-        and _key(meta)
+        and api_key_of(meta)
     )
-
-
-def _key(meta: Mapping[str, Any]) -> str:
-    """The API key of a request; empty for other credentials (JWTs have two dots) and for none."""
-    if key := meta.get("HTTP_X_API_KEY", ""):
-        return str(key)
-    kind, _, secret = str(meta.get("HTTP_AUTHORIZATION", "")).partition(" ")
-    secret = secret.strip()
-    master = settings.MASTER_TOKEN.encode()
-    if kind.lower() != "bearer" or secret.count(".") == 2 or hmac.compare_digest(secret.encode(), master):
-        return ""
-    return secret
 
 
 def handle(meta: Mapping[str, Any], read: Callable[[int], bytes], *, batch: bool, request_id: str) -> Reply:
@@ -113,7 +101,7 @@ def handle(meta: Mapping[str, Any], read: Callable[[int], bytes], *, batch: bool
     caller = Caller()
     headers: dict[str, str] = {}
     try:
-        principal: Principal = keyring.principal(_key(meta))
+        principal: Principal = keyring.principal(api_key_of(meta))
         caller = Caller(principal.actor, principal.home.slug)
         verdict = throttle(principal, scope="ingest")
         if verdict is not None:

@@ -38,6 +38,7 @@ INSTALLED_APPS = [
 # Those before SessionMiddleware see static files and every error too.
 MIDDLEWARE = [
     "config.middleware.EdgeMiddleware",
+    "config.door.DoorMiddleware",
     "usage.lane.LaneMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "config.csp.ContentSecurityPolicyMiddleware",

@@ -56,14 +56,16 @@ class Watch:
         self._due = self._every
         self._hurt: tuple[str, float] | None = None
 
-    def look(self, now: float) -> None:
-        """To be called often; `now` is the time since the start."""
-        self.stack.watch()
+    def look(self, start: float) -> None:
+        """To be called often; `start` is when the load began."""
+        self.stack.watch()  # which waits for what it starts
+        now = time.monotonic() - start
         if self._hurt is not None and is_well(self.stack):
+            now = time.monotonic() - start
             self.kills.append(Kill(*self._hurt, now))
             self.stack.say(f"{self._hurt[0]}: all is well {now - self._hurt[1]:.1f} s after the kill.")
             self._due, self._hurt = max(self._due, now), None
-        if self._hurt is None and self._left and now >= self._due:
+        elif self._hurt is None and self._left and now >= self._due:
             server = self._left.pop(0)
             self._hurt, self._due = (server.name, now), self._due + self._every
             self.stack.say(f"{server.name} is killed.")
