@@ -61,6 +61,7 @@ PROCESSES = {
     "sockets": ["-c", "import config.asgi"],
     "writer": ["manage.py", "write_events"],
     "worker": ["-m", "celery", "-A", "config", "worker"],
+    "migrate": ["manage.py", "migrate"],
     "beat": ["-m", "celery", "-A", "config", "beat"],
     "all in one": ["manage.py", "serve", "--port", "0"],
 }

@@ -10,6 +10,7 @@ from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
 from config.distribution import plan
+from config.startup import wait_for_database
 
 LOCK_SECONDS: Final = 5
 DIRECTLY: Final = (
@@ -19,6 +20,11 @@ DIRECTLY: Final = (
 
 
 class Command(migrate.Command):
+    def execute(self, *args: Any, **options: Any) -> str | None:
+        """The checks before it ask the database too."""
+        wait_for_database()
+        return super().execute(*args, **options)
+
     def handle(self, *args: Any, **options: Any) -> None:
         """On PostgreSQL a change that waits for a table makes all who come later wait for the change."""
         connection = connections[options["database"]]

@@ -16,7 +16,6 @@ from django.core.management.base import CommandError
 
 from accounts.demo import DEMO_API_KEYS, DEMO_PEOPLE
 from accounts.management.base import PlainCommand
-from config import startup
 from gcore.queries.accounts import SIMULATOR_FILE
 
 
@@ -48,7 +47,6 @@ class Command(PlainCommand):
 
     def handle(self, *args: Any, host: str, port: int, **options: Any) -> None:
         listener = self._listen(host, port)
-        startup.wait_for_database()
         call_command("migrate", verbosity=0, interactive=False)
         if settings.ENVIRONMENT == "development":
             call_command("load_demo", verbosity=0)
