@@ -1,5 +1,6 @@
 """Writing down what was done. Every service calls these two inside its own transaction."""
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 import structlog
@@ -11,12 +12,17 @@ from accounts.models import ActivityCounter, ActivityEntry, AuditEntry, Tenant, 
 from accounts.principals import Principal
 from accounts.services.deliveries import fan_out
 from accounts.services.wakes import wake
-from accounts.statements import prepared, row_insert
+from accounts.statements import Statement, insertion, prepared, sent
 
+# The number, and whether the tenant has webhooks: in one statement, as every deed needs both.
 NEXT_SEQ: Final = f"""
 INSERT INTO {ActivityCounter._meta.db_table} AS counter (id, tenant_id, last_seq) VALUES (%s, %s, 1)
 ON CONFLICT (tenant_id) DO UPDATE SET last_seq = counter.last_seq + 1
 RETURNING last_seq, EXISTS (SELECT 1 FROM {Webhook._meta.db_table} WHERE tenant_id = %s AND is_active)
+"""  # noqa: S608
+ENTRY: Final = f"""
+INSERT INTO {ActivityEntry._meta.db_table} (id, type, ts, actor, payload, tenant_id, seq)
+SELECT %s, %s, %s, %s, %s, tenant_id, last_seq FROM {ActivityCounter._meta.db_table} WHERE tenant_id = %s
 """  # noqa: S608
 
 
@@ -27,21 +33,9 @@ def audit(
     tenant: Tenant | None = None,
     subject: Any = None,
     changes: dict[str, Any] | None = None,
-) -> AuditEntry:
+) -> None:
     """Append to the audit log; `changes` holds field → [before, after] and never a secret."""
-    context = structlog.contextvars.get_contextvars()
-    entry = AuditEntry(
-        tenant=tenant,
-        actor=by.actor,
-        action=action,
-        object_type=subject._meta.label_lower if subject is not None else "",
-        object_id=str(subject.pk) if subject is not None else "",
-        changes=changes or {},
-        address=context.get("address") or None,
-        request_id=context.get("request_id", ""),
-    )
-    row_insert(entry)
-    return entry
+    sent(_audited(by, action, tenant, subject, changes))
 
 
 def turn_take(*, tenant: Tenant) -> None:
@@ -53,34 +47,12 @@ def turn_take(*, tenant: Tenant) -> None:
     ActivityCounter.objects.select_for_update().get(tenant=tenant)
 
 
-def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any]) -> ActivityEntry:
+def record(*, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any]) -> None:
     """Append to the tenant's activity with the next sequence number, in the caller's transaction.
 
     The tenant's webhooks are told of it once that commits.
     """
-    if not connection.in_atomic_block:
-        raise RuntimeError("record() belongs inside the transaction of the deed that it records.")
-    seq, has_webhooks = _next_seq(tenant)
-    entry = ActivityEntry(
-        tenant=tenant, seq=seq, type=type, ts=timezone.now(), actor=by.actor, payload=payload
-    )
-    row_insert(entry)
-    transaction.on_commit(lambda: wake(tenant.pk), robust=True)
-    if has_webhooks:
-        fan_out(entry)
-    return entry
-
-
-def _next_seq(tenant: Tenant) -> tuple[int, bool]:
-    """The number, and whether the tenant has webhooks: in one statement, as every deed needs both.
-
-    It holds the row until commit, so numbers are given in the order of the commits.
-    """
-    key, owner = prepared(ActivityCounter, id=uuid7(), tenant=tenant.pk)
-    with connection.cursor() as cursor:
-        cursor.execute(NEXT_SEQ, [key, owner, owner])
-        seq, has_webhooks = cursor.fetchone()
-        return int(seq), bool(has_webhooks)
+    _record((), tenant=tenant, type=type, by=by, payload=payload)
 
 
 def deed(
@@ -91,7 +63,48 @@ def deed(
     subject: Any,
     changes: dict[str, Any] | None = None,
     payload: dict[str, Any] | None = None,
+    writes: Sequence[Statement] = (),
 ) -> None:
-    """The usual pair: the audit entry and the activity entry of one deed in a tenant."""
-    audit(by=by, action=action, tenant=tenant, subject=subject, changes=changes)
-    record(tenant=tenant, type=action, by=by, payload={"id": str(subject.pk), **(payload or {})})
+    """The usual pair: the audit entry and the activity entry of one deed in a tenant.
+
+    `writes` are the deed's own, which are sent with them and done before them.
+    """
+    entry = _audited(by, action, tenant, subject, changes)
+    told = {"id": str(subject.pk), **(payload or {})}
+    _record((*writes, entry), tenant=tenant, type=action, by=by, payload=told)
+
+
+def _audited(
+    by: Principal, action: str, tenant: Tenant | None, subject: Any, changes: dict[str, Any] | None
+) -> Statement:
+    context = structlog.contextvars.get_contextvars()
+    return insertion(
+        AuditEntry,
+        tenant=tenant and tenant.pk,
+        at=timezone.now(),
+        actor=by.actor,
+        action=action,
+        object_type=subject._meta.label_lower if subject is not None else "",
+        object_id=str(subject.pk) if subject is not None else "",
+        changes=changes or {},
+        address=context.get("address") or None,
+        request_id=context.get("request_id", ""),
+    )
+
+
+def _record(
+    before: Sequence[Statement], *, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any]
+) -> None:
+    """All in one go. The counter comes last but one: it holds its row until commit, so that numbers are given
+    in the order of the commits.
+    """
+    if not connection.in_atomic_block:
+        raise RuntimeError("record() belongs inside the transaction of the deed that it records.")
+    entry = {"type": type, "ts": timezone.now(), "actor": by.actor, "payload": payload}
+    key, owner = prepared(ActivityCounter, id=uuid7(), tenant=tenant.pk)
+    values = prepared(ActivityEntry, id=uuid7(), **entry, tenant=tenant.pk)
+    *_, counter, _ = sent(*before, (NEXT_SEQ, [key, owner, owner]), (ENTRY, values))
+    seq, has_webhooks = counter.fetchone()
+    transaction.on_commit(lambda: wake(tenant.pk), robust=True)
+    if has_webhooks:
+        fan_out(ActivityEntry(tenant=tenant, seq=seq, **entry))

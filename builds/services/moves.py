@@ -1,6 +1,7 @@
 """How a decision of the rules is written down: history, intervals, the build itself, and the log."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,7 +13,7 @@ from accounts.errors import Conflict, NotFound
 from accounts.models import Tenant
 from accounts.principals import Principal
 from accounts.services.logs import deed
-from accounts.statements import prepared, row_insert, row_update
+from accounts.statements import Statement, change, columns, insertion, prepared, row_of, sent
 from builds.models import Build, BuildFailure, BuildState, Resume, StateCode
 from builds.rules import (
     HEARTBEAT_LOST,
@@ -47,7 +48,7 @@ ENDS: Final = {
 
 # What every report does, and so not made anew by the ORM each time.
 LOCK: Final = f"""
-SELECT build.*, EXISTS (
+SELECT {columns(Build, "build")}, EXISTS (
     SELECT 1 FROM {StateCode._meta.db_table} AS state
     WHERE state.template_id = build.template_id AND state.code = %s AND state.deactivated_at IS NULL
 ) AS is_code FROM {Build._meta.db_table} AS build WHERE build.tenant_id = %s AND build.id = %s
@@ -88,23 +89,24 @@ def build_lock_at(*, tenant: Tenant, build: Build, code: int) -> tuple[Build, bo
     """The same, and whether its template has a code that is in use. Errors: 404."""
     keys = prepared(Build, tenant=tenant.pk, id=build.pk)
     statement = f"{LOCK} FOR UPDATE" if connection.features.has_select_for_update else LOCK
-    row: Build | None = next(iter(Build.objects.raw(statement, [code, *keys])), None)
-    if row is None:
+    (cursor,) = sent((statement, [code, *keys]))
+    found = cursor.fetchone()
+    if found is None:
         raise NotFound("There is no such build.")
+    *values, is_code = found
+    row = row_of(Build, values)
     row.tenant = tenant
-    return row, bool(vars(row).pop("is_code"))
+    return row, bool(is_code)
 
 
 def standing_of(build: Build, now: datetime) -> Standing:
     """What the rules look at."""
-    limit = StateCode.objects.filter(template=build.template_id, code=build.state_code)
     failed = build.status == Status.FAILED
     return Standing(
         code=build.state_code,
         status=Status(build.status),
         attempt=build.attempt,
-        # Only a failed build asks for it.
-        retry_max=limit.values_list("retry_max", flat=True).get() if failed else 0,
+        retry_max=_retry_max(build) if failed else 0,  # nobody else asks for it
         occurred_at=build.occurred_at,
         step_done=build.step_done,
         retryable=build.retryable,
@@ -113,6 +115,11 @@ def standing_of(build: Build, now: datetime) -> Standing:
         heartbeat_lost=failed and build.reason == HEARTBEAT_LOST,
         cancel_requested=build.cancel_requested_at is not None,
     )
+
+
+def _retry_max(build: Build) -> int:
+    at = StateCode.objects.filter(template=build.template_id, code=build.state_code)
+    return at.values_list("retry_max", flat=True).get()
 
 
 def run_is_past(build: Build, run_id: str) -> bool:
@@ -144,16 +151,15 @@ def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now:
     before = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
     if decision.revived:
         _revive(build, now)
-    _close_interval(build, decision, now)
+    closing = _closing(build, decision, now)
     begins = decision.enters or decision.code != build.state_code
     _settle(build, decision, entry, now)
-    _append(by, build, decision, entry, now, begins=begins)
-    row_update(build, SETTLED)
     _end_others(build, decision, now)
+    writes = (*closing, _appending(by, build, decision, entry, now, begins=begins), change(build, SETTLED))
     after = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
     changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
     action = "build.revived" if decision.revived else DEEDS[decision.move]
-    tell(by=by, build=build, action=action, changes=changes)
+    tell(by=by, build=build, action=action, changes=changes, writes=writes)
     return build
 
 
@@ -168,14 +174,21 @@ def append_late(*, by: Principal, build: Build, code: int, status: str, entry: E
     if told.filter(run_id=entry.run_id or F("run_id")).exists():
         return False
     build.seq += 1
-    _row(by, build, entry, now, state_code=code, status=status, applied=False, run_id=entry.run_id)
-    build.save(update_fields=["seq", "updated_at"])
-    tell(by=by, build=build, action="build.late_report")
+    row = _row(by, build, entry, now, state_code=code, status=status, applied=False, run_id=entry.run_id)
+    writes = (row, change(build, ("seq", "updated_at")))
+    tell(by=by, build=build, action="build.late_report", writes=writes)
     return True
 
 
-def tell(*, by: Principal, build: Build, action: str, changes: dict[str, Any] | None = None) -> None:
-    """Every change of a build ends here: audit, activity, and so the webhooks."""
+def tell(
+    *,
+    by: Principal,
+    build: Build,
+    action: str,
+    changes: dict[str, Any] | None = None,
+    writes: Sequence[Statement] = (),
+) -> None:
+    """Every change of a build ends here: its last writes, audit, activity, and so the webhooks."""
     payload = {
         "build_id": build.build_id,
         "state_code": build.state_code,
@@ -185,22 +198,32 @@ def tell(*, by: Principal, build: Build, action: str, changes: dict[str, Any] | 
         "reason": build.reason,
         "fault": build.fault,
     }
-    deed(by=by, action=action, tenant=build.tenant, subject=build, changes=changes, payload=payload)
+    deed(
+        by=by,
+        action=action,
+        tenant=build.tenant,
+        subject=build,
+        changes=changes,
+        payload=payload,
+        writes=writes,
+    )
 
 
-def _close_interval(build: Build, decision: Decision, now: datetime) -> None:
+def _closing(build: Build, decision: Decision, now: datetime) -> tuple[Statement, ...]:
     """Whatever enters, finishes or ends leaves the interval that is open."""
     if decision.move in (Move.UPDATE, Move.REQUEST_CANCEL):
-        return
+        return ()
     stays = decision.code == build.state_code
     ended = {Move.FAIL: Status.FAILED, Move.CANCEL: Status.CANCELLED}
     outcome = ended.get(decision.move, Status.COMPLETED) if stays else Status.COMPLETED
     told = {"left_at": now, "outcome": outcome, "tenant": build.tenant_id, "build": build.pk}
-    with connection.cursor() as cursor:
-        cursor.execute(CLOSE, prepared(BuildState, **told))
-        closed = cursor.rowcount
-    if decision.move == Move.FAIL and stays and not closed:  # its milestone had been reported completed
+    close = (CLOSE, prepared(BuildState, **told))
+    if decision.move != Move.FAIL or not stays:
+        return (close,)
+    (cursor,) = sent(close)
+    if not cursor.rowcount:  # its milestone had been reported completed
         _attempt(build).filter(outcome=Status.COMPLETED).update(outcome=Status.FAILED)
+    return ()
 
 
 def _end_others(build: Build, decision: Decision, now: datetime) -> None:
@@ -290,12 +313,12 @@ def _next_attempt(build: Build, code: int) -> int:
     return highest + 1
 
 
-def _append(
+def _appending(
     by: Principal, build: Build, decision: Decision, entry: Entry, now: datetime, *, begins: bool
-) -> None:
+) -> Statement:
     """The row of the history; it opens an interval when an attempt begins that goes on."""
     build.seq += 1
-    _row(
+    return _row(
         by,
         build,
         entry,
@@ -316,10 +339,11 @@ def _times(decision: Decision, now: datetime) -> dict[str, Any]:
     return {"entered_at": now}
 
 
-def _row(by: Principal, build: Build, entry: Entry, now: datetime, **columns: Any) -> None:
-    row = BuildState(
-        tenant=build.tenant,
-        build=build,
+def _row(by: Principal, build: Build, entry: Entry, now: datetime, **values: Any) -> Statement:
+    return insertion(
+        BuildState,
+        tenant=build.tenant_id,
+        build=build.pk,
         seq=build.seq,
         attempt=build.attempt,
         message=entry.message or "",
@@ -330,6 +354,5 @@ def _row(by: Principal, build: Build, entry: Entry, now: datetime, **columns: An
         actor=by.actor,
         at=now,
         occurred_at=entry.occurred_at,
-        **columns,
+        **values,
     )
-    row_insert(row)
