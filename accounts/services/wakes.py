@@ -19,14 +19,19 @@ from accounts.redis_link import breaker
 
 WAKE_GROUP: Final = "activity"
 WAKE_SECONDS: Final = 1.0
+REST_SECONDS: Final = 0.05
 
 
 class Waker:
-    """At most one wake of a tenant waits: what is asked for meanwhile it brings as well."""
+    """At most one wake of a tenant waits: what is asked for meanwhile it brings as well.
+
+    The first goes at once, and the next after REST_SECONDS: a wake costs more than many a deed's own query.
+    """
 
     def __init__(self) -> None:
         self._loop = asyncio.new_event_loop()
         self._asked: set[str] = set()
+        self._rested_at: dict[str, float] = {}
         self._sending: set[Future[None]] = set()
         threading.Thread(target=self._loop.run_forever, name="wakes", daemon=True).start()
         atexit.register(self.finish)
@@ -44,7 +49,9 @@ class Waker:
         wait(list(self._sending), WAKE_SECONDS)
 
     async def _send(self, tenant: str) -> None:
+        await asyncio.sleep(self._rested_at.get(tenant, 0.0) - self._loop.time())
         self._asked.discard(tenant)  # before it is sent, as what is committed from now on needs another
+        self._rested_at[tenant] = self._loop.time() + REST_SECONDS
         layer, message = get_channel_layer(), {"type": "activity.wake", "tenant": tenant}
         if layer is None:
             return

@@ -12,6 +12,7 @@ from accounts import consumers, feed
 from accounts.models import ActivityEntry, Tenant
 from accounts.principals import SYSTEM
 from accounts.redis_link import breaker
+from accounts.services import wakes
 from accounts.services.logs import record
 from accounts.tests.listening import Client, in_database, play, silently
 from accounts.tests.outbox import happen
@@ -92,3 +93,22 @@ def test_a_redis_that_restarts_loses_nothing(
     with Redis() as server:
         use(server, settings)
         play(scenario)
+
+
+def test_deeds_in_a_row_share_the_wake_after_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[str, float]] = []
+
+    class Layer:
+        async def group_send(self, group: str, message: dict[str, Any]) -> None:
+            told.append((message["tenant"], time.monotonic()))
+
+    monkeypatch.setattr(wakes, "get_channel_layer", Layer)
+    waker = wakes.Waker()
+    for _ in range(3):
+        for tenant in ("acme", "acme", "rival"):
+            waker.wake(tenant)
+        waker.finish()
+    assert sorted(tenant for tenant, _ in told) == ["acme"] * 3 + ["rival"] * 3
+    first, second, third = (moment for tenant, moment in told if tenant == "acme")
+    assert second - first >= wakes.REST_SECONDS * 0.9
+    assert third - second >= wakes.REST_SECONDS * 0.9
