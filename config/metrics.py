@@ -64,6 +64,11 @@ def _bounded(method: str, endpoint: str, tenant: str) -> str:
     return tenant
 
 
+@lru_cache(maxsize=100)
+def _statements(verb: str) -> Histogram:
+    return DATABASE_SECONDS.labels(verb if verb in _OPERATIONS else "other")
+
+
 def observe(method: str, endpoint: str, status: int, tenant: str, seconds: float) -> None:
     """Count one answered call; labels come from our routes and tenants, never from the caller."""
     method = method if method in _METHODS else "other"
@@ -98,10 +103,8 @@ def _timed(execute: Callable[..., Any], sql: Any, params: Any, many: bool, conte
     try:
         return execute(sql, params, many, context)
     finally:
-        verb = str(sql)[:6].lower()
-        operation = verb if verb in _OPERATIONS else "other"
         seconds = time.perf_counter() - started
-        DATABASE_SECONDS.labels(operation).observe(seconds)
+        _statements(str(sql)[:6].lower()).observe(seconds)
         if 0 < settings.SLOW_QUERY_SECONDS <= seconds:
             # Without its parameters, which are other people's data.
             log.warning("slow_query", seconds=round(seconds, 3), sql=str(sql)[:SHOWN_SQL])

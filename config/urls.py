@@ -16,11 +16,12 @@ system_paths = [
     path("redoc", docs.redoc),
 ]
 
+# No path of one is another's, so what is called the most is looked through first.
 api = [
+    path("", include("builds.urls")),
+    path("", include("usage.urls")),
     path("", include(system_paths)),
     path("", include("accounts.urls")),
-    path("", include("usage.urls")),
-    path("", include("builds.urls")),
     path("", include("inventory.urls")),
     path("", include("gcore.urls")),
 ]
