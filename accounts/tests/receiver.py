@@ -28,11 +28,16 @@ class Message:
 
 
 class Receiver:
-    """`answers` are given in turn, as (status, headers); with none left it says 204."""
+    """`answers` are given in turn, as (status, headers); with none left it says 204.
+
+    It answers nobody while `answering` is not set.
+    """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
         self.got: list[Message] = []
         self.answers: deque[tuple[int, dict[str, str]]] = deque()
+        self.answering = threading.Event()
+        self.answering.set()
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -40,6 +45,7 @@ class Receiver:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 receiver.got.append(Message(self.path, headers, body))
+                receiver.answering.wait()
                 status, extra = receiver.answers.popleft() if receiver.answers else (204, {})
                 self.send_response(status)
                 for name, value in extra.items():

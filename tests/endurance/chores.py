@@ -24,6 +24,7 @@ HEADER: Final = (
 LINES: Final = 3_000  # enough that a worker reads the file
 FIRST_DAY: Final = date(2026, 1, 1)
 CLIENT: Final = "829449"  # one that Gcore's simulator knows
+DAY: Final = "2026-03-05"
 BOUNDARY: Final = "endurance"
 
 
@@ -111,7 +112,7 @@ class Reports(Chore):
         self.asked: list[str] = []
 
     def work(self) -> None:
-        wanted = {"gcore_user_id": CLIENT, "start_date": "2026-03-05", "end_date": "2026-03-05"}
+        wanted = {"gcore_user_id": CLIENT, "start_date": DAY, "end_date": DAY}
         made = self.ask("POST", "/reports/cloud?refresh=true", json.dumps(wanted).encode())
         if made:
             self.asked.append(made["uuid"])

@@ -121,7 +121,7 @@ class Writer(Program):
         self._redis = redis.Redis.from_url(environment["REDIS_URL"])
 
     def _command(self) -> Sequence[str]:
-        return [sys.executable, "manage.py", "write_events"]
+        return [sys.executable, "manage.py", "write_events", "--metrics-port", str(self.port)]
 
     def _answers(self) -> bool:
         try:
@@ -154,7 +154,7 @@ class Worker(Program):
     def _command(self) -> Sequence[str]:
         alone = ("--without-gossip", "--without-mingle", "--without-heartbeat")
         celery = (sys.executable, "-m", "celery", "-A", "config", "worker", *self.pool)
-        return [*celery, *alone]
+        return [*celery, *alone, "--metrics-port", str(self.port)]
 
     def _answers(self) -> bool:
         clients: Any = self._redis.client_list()
