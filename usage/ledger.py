@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
+from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
@@ -17,6 +18,7 @@ from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import TextChoices
 from uuid_utils import uuid7
 
+from accounts.models import Tenant
 from accounts.wire import encode, exact_number
 from usage import content
 from usage.models import DeadLetter, DirtyHour, DuplicateReceipt, UsageEvent
@@ -44,6 +46,8 @@ COLUMNS: Final = (
 COLUMN_LIST: Final = ", ".join(f'"{column}"' for column in COLUMNS)
 # A process that freezes in its transaction holds up those who bring the same ids: only for so long.
 PATIENCE: Final = "SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '5s'"
+# Nobody deletes them before we commit, as a foreign key sees to for each row.
+HOLD: Final = f"SELECT id FROM {Tenant._meta.db_table} WHERE id = ANY(%s::uuid[]) FOR KEY SHARE"  # noqa: S608
 CONFLICT: Final = "The id is taken by an event with another content, which stays as it is."
 
 
@@ -120,8 +124,9 @@ def store(lots: list[Lot]) -> list[list[Status]]:
         for row in lot.rows:
             unique.setdefault((lot.tenant_id, row.event_id), (lot, row))
     # Two writers that insert the same ids in the same order wait for each other instead of deadlocking.
-    ordered = dict(sorted(unique.items()))
+    ordered = dict(sorted(unique.items(), key=itemgetter(0)))
     with transaction.atomic():
+        _hold_tenants({lot.tenant_id for lot in lots if lot.rows})
         new = _store_postgresql(ordered) if connection.vendor == "postgresql" else _store_sqlite(ordered)
         _mark(unique[key] for key in new)
         if len(new) == sum(len(lot.rows) for lot in lots):
@@ -129,8 +134,20 @@ def store(lots: list[Lot]) -> list[list[Status]]:
         return _sort_out(lots, unique, new)
 
 
+def _hold_tenants(ids: set[str]) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(PATIENCE)
+            cursor.execute(HOLD, [sorted(ids)])
+            found = len(cursor.fetchall())
+    else:
+        found = Tenant.objects.filter(pk__in=ids).count()
+    if found < len(ids):
+        raise IntegrityError("There is no such tenant.")
+
+
 def _mark(stored: Iterable[tuple[Lot, Row]]) -> None:
-    hours = {(lot.tenant_id, lot.timestamp(row)[:13]) for lot, row in stored}
+    hours = {(lot.tenant_id, (row.timestamp or lot.received)[:13]) for lot, row in stored}
     DirtyHour.objects.bulk_create(
         DirtyHour(tenant_id=tenant_id, hour=datetime.fromisoformat(f"{hour}:00:00Z"))
         for tenant_id, hour in sorted(hours)
@@ -138,8 +155,6 @@ def _mark(stored: Iterable[tuple[Lot, Row]]) -> None:
 
 
 def _store_postgresql(rows: Rows) -> set[Key]:
-    with connection.cursor() as cursor:
-        cursor.execute(PATIENCE)
     try:
         with transaction.atomic():
             _copy(TABLE, rows)
@@ -149,20 +164,33 @@ def _store_postgresql(rows: Rows) -> set[Key]:
 
 
 def _copy(table: str, rows: Rows) -> None:
+    """As one text, which costs a third of what it does row by row; but what has to be escaped goes by row."""
+    lines = list(_as_text(rows))
+    block = "\n".join(map("\t".join, lines))
+    plain = (
+        block.count("\t") == len(lines) * (len(COLUMNS) - 1)
+        and block.count("\n") == len(lines) - 1
+        and "\\" not in block
+        and "\r" not in block
+    )
     statement = f"COPY {table} ({COLUMN_LIST}) FROM STDIN"
     with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
-        for values in _as_text(rows):
+        if plain:
+            copy.write(block)
+            return
+        for values in lines:
             copy.write_row(values)
 
 
 def _as_text(rows: Rows) -> Iterator[tuple[str, ...]]:
     """The rows in the order of COLUMNS, all as text: PostgreSQL reads it and we convert nothing."""
     for (tenant_id, event_id), (lot, row) in rows.items():
+        received = lot.received
         yield (
             str(uuid7()),
             tenant_id,
             event_id,
-            row.timestamp or lot.received,
+            row.timestamp or received,
             row.user_id,
             row.service_type,
             row.service_provider,
@@ -173,7 +201,7 @@ def _as_text(rows: Rows) -> Iterator[tuple[str, ...]]:
             str(row.metadata, "utf-8"),
             row.session_id,
             row.request_id,
-            lot.received,
+            received,
         )
 
 

@@ -3,6 +3,7 @@
 from collections import Counter as Tally
 from decimal import Decimal
 from functools import lru_cache
+from operator import attrgetter
 from typing import Any, Final
 
 import msgspec
@@ -10,10 +11,11 @@ from prometheus_client import Counter, Histogram
 
 from accounts.models import Tenant
 from accounts.wire import exact_number
-from usage.exact import DEFAULT_CURRENCY, cost_of, currency_of
+from usage.exact import DEFAULT_CURRENCY, cost_of
 from usage.ledger import Lot, Row, Status
 
 MAX_LABELS: Final = 1000
+IN_DOLLARS: Final = (None, DEFAULT_CURRENCY)
 MAX_COST: Final = 10**12  # of one event; more is a mistake, not money
 
 EVENTS: Final = Counter(
@@ -51,6 +53,7 @@ class _Bill(msgspec.Struct):
 
 _tokens = msgspec.json.Decoder(_Tokens)
 _bills = msgspec.json.Decoder(list[_Bill], float_hook=exact_number)
+_types: Final = attrgetter("service_type", "event_type")
 _seen: set[tuple[str, str, str]] = set()
 
 
@@ -67,7 +70,7 @@ def observe_stored(lots: list[Lot], statuses: list[list[Status]]) -> None:
         tenant = tenant_label(lot.tenant_id)
         _count_others(tenant, became)
         rows = [row for row, status in zip(lot.rows, became, strict=True) if status is Status.STORED]
-        for types, count in Tally((row.service_type, row.event_type) for row in rows).items():
+        for types, count in Tally(map(_types, rows)).items():
             EVENTS.labels(*_bounded(tenant, *types)).inc(count)
         if tokens := sum(_tokens_of(row) for row in rows if row.service_type == "llm_service"):
             TOKENS.labels(tenant).inc(tokens)
@@ -104,5 +107,5 @@ def _tokens_of(row: Row) -> int:
 def _cost_of(rows: list[Row]) -> Decimal:
     """What the senders say in USD; negative or absurd amounts are no running total."""
     bills = _bills.decode(b"[%b]" % b",".join(row.billing_info for row in rows))
-    costs = [cost_of(bill.total_cost) for bill in bills if currency_of(bill.currency) == DEFAULT_CURRENCY]
+    costs = [cost_of(bill.total_cost) for bill in bills if bill.currency in IN_DOLLARS]
     return sum((cost for cost in costs if cost and 0 < cost < MAX_COST), Decimal(0))

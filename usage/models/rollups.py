@@ -2,11 +2,11 @@
 
 from django.db import models
 
-from accounts.models import TenantOwned
 from accounts.models.fields import ByteOrderedCharField, ExactJSONField
+from usage.models.events import Massive
 
 
-class DirtyHour(TenantOwned):
+class DirtyHour(Massive):
     """A mark, written with each change of events: the sums of this hour no longer hold.
 
     Marks are only added and deleted, several may name one hour: so writers never wait for each other, and
@@ -22,7 +22,7 @@ class DirtyHour(TenantOwned):
         return f"{self.hour:%Y-%m-%d %H}h"
 
 
-class Rollup(TenantOwned):
+class Rollup(Massive):
     """The live events of one UTC hour or day that share all of these properties.
 
     In a total the users are one: its `user_id` is empty. A tenant may have thousands of them, and most

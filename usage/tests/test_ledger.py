@@ -3,16 +3,16 @@
 import threading
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Final
+from typing import Any, Final
 
 import pytest
-from django.db import connection
+from django.db import IntegrityError, OperationalError, connection, transaction
 
 from accounts.models import Tenant
 from accounts.wire import encode
 from usage import ledger
 from usage.ledger import Status
-from usage.models import UsageEvent
+from usage.models import DirtyHour, UsageEvent
 from usage.tests.documents import row
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db(transaction=True)]
@@ -97,3 +97,53 @@ def test_the_copied_and_the_staged_rows_are_the_same(acme: Tenant, rival: Tenant
         assert getattr(wide, name) == WIDE[name], name
     assert wide.timestamp == datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
     assert wide.received_at == moment
+
+
+def test_what_copy_reads_as_its_own_stays_text(acme: Tenant) -> None:
+    """Each alone among rows that hold nothing of the kind."""
+    for number, text in enumerate(("a\tb", "\t", "a\nb", "\n", "\r", "\\", "\\N", "\\.", "\\t", "{}", "")):
+        one = row(f"{number}-b", session_id=text, tags=[text or "x"])
+        rows = ledger.read_rows(encode([row(f"{number}-a"), one, row(f"{number}-c")]))
+        assert ledger.store([lot(acme, rows)]) == [[Status.STORED] * 3]
+        events = UsageEvent.objects.for_tenant(acme).filter(event_id__startswith=f"{number}-")
+        stored = dict(events.values_list("event_id", "session_id"))
+        assert stored == {f"{number}-a": "", f"{number}-b": text, f"{number}-c": ""}
+        assert events.get(event_id=f"{number}-b").tags == [text or "x"]
+
+
+def test_a_tenant_that_is_not_there(acme: Tenant) -> None:
+    """No foreign key says so for each row; none of the transaction is stored."""
+    gone = Tenant(slug="gone")
+    rows = ledger.read_rows(encode([row("a")]))
+    with pytest.raises(IntegrityError):
+        ledger.store([lot(acme, rows), lot(gone, rows)])
+    assert UsageEvent.objects.count() == 0
+    assert DirtyHour.objects.count() == 0
+
+
+def test_a_tenant_cannot_be_deleted_under_its_events(acme: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[str] = []
+
+    def remove() -> None:
+        try:
+            with transaction.atomic(), connection.cursor() as cursor:
+                cursor.execute("SET LOCAL lock_timeout = '100ms'")
+                cursor.execute("DELETE FROM accounts_tenant WHERE id = %s", [acme.pk])
+        except OperationalError as error:
+            tried.append(str(error))
+        finally:
+            connection.close()
+
+    plain = ledger._copy
+
+    def copy(*arguments: Any) -> None:
+        plain(*arguments)
+        person = threading.Thread(target=remove)
+        person.start()
+        person.join(30)
+
+    monkeypatch.setattr(ledger, "_copy", copy)
+    ledger.store([lot(acme, ledger.read_rows(encode([row("a")])))])
+    assert len(tried) == 1
+    assert "lock timeout" in tried[0]
+    assert UsageEvent.objects.get().tenant == acme
