@@ -26,6 +26,10 @@ COLUMNS: Final = ", ".join(("start", *DIMENSIONS, "count", "costs", "metrics"))
 FROZEN: Final = "SET LOCAL idle_in_transaction_session_timeout = '30s'"
 # Thousands of groups are to fit into memory, and the other processors are for those who wait for an answer.
 MODEST: Final = "SET LOCAL work_mem = '64MB'; SET LOCAL max_parallel_workers_per_gather = 0"
+# An hour that events still come for is made again when they pause, or after this long; until then whoever
+# asks for it is told what its events add up to, and ingestion has the processors for itself.
+PAUSE: Final = timedelta(seconds=30)
+PATIENCE: Final = timedelta(minutes=10)
 Level = Rollup.Level
 DAY_OF: Final = {Level.DAY: Level.HOUR, Level.DAY_TOTAL: Level.HOUR_TOTAL}
 
@@ -40,34 +44,35 @@ class Recomputed:
     left: int
 
 
-def recompute_all(*, running: datetime | None = None) -> Iterator[Recomputed]:
-    """Recompute what is marked now, the day with the oldest mark first, each day in its own transaction.
+def recompute_all(*, now: datetime | None = None) -> Iterator[Recomputed]:
+    """Recompute what is marked, the day with the oldest mark first, each day in its own transaction.
 
-    `running` is a moment whose hour stays marked, as its next event would only mark it again.
+    With a moment for `now`, hours stay marked that run then, or that events still come for.
     """
-    started = uuid7()  # what is marked while we work is for the next run, or this one might never end
+    seen, started = (
+        UUID(int=0),
+        uuid7(),
+    )  # what is marked meanwhile is for the next run, or this might never end
     while True:
-        marks = DirtyHour.objects.filter(pk__lt=started).order_by("pk").values_list("tenant_id", "hour")
-        days = dict.fromkeys((tenant_id, day_of(hour)) for tenant_id, hour in marks[:MARKS_PER_LOOK])
-        if not days:
+        marks = DirtyHour.objects.filter(pk__gt=seen, pk__lt=started).order_by("pk")
+        found = list(marks.values_list("pk", "tenant_id", "hour")[:MARKS_PER_LOOK])
+        if not found:
             return
-        for tenant_id, day in days:
-            yield recompute(tenant_id=tenant_id, day=day, running=running)
+        seen = found[-1][0]
+        for tenant_id, day in dict.fromkeys((tenant_id, day_of(hour)) for _, tenant_id, hour in found):
+            yield recompute(tenant_id=tenant_id, day=day, now=now)
 
 
-def recompute(*, tenant_id: UUID, day: datetime, running: datetime | None = None) -> Recomputed:
+def recompute(*, tenant_id: UUID, day: datetime, now: datetime | None = None) -> Recomputed:
     """Make the sums of a day's marked hours again, and those of the day once none of its hours is marked."""
     with transaction.atomic():
         _lock(tenant_id, day)
-        marked = _take_marks(tenant_id, day)
-        left = {hour for hour in marked if running is not None and hour <= running < hour + HOUR}
-        DirtyHour.objects.bulk_create(DirtyHour(tenant_id=tenant_id, hour=hour) for hour in left)
-        hours = sorted(marked - left)
+        hours, left = _take_marks(tenant_id, day, now)
         if hours:
             _write_hours(tenant_id, hours)
         if hours and not left:
             _write_day(tenant_id, day)
-    return Recomputed(tenant_id, day, len(hours), len(left))
+    return Recomputed(tenant_id, day, len(hours), left)
 
 
 def day_of(moment: datetime) -> datetime:
@@ -85,24 +90,42 @@ def _lock(tenant_id: UUID, day: datetime) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
 
-def _take_marks(tenant_id: UUID, day: datetime) -> set[datetime]:
-    """Delete the marks of a day; the hours that they named.
+def _take_marks(tenant_id: UUID, day: datetime, now: datetime | None) -> tuple[list[datetime], int]:
+    """Delete the marks of a day's hours that are due; those hours, and how many others stay marked.
 
-    Exactly those that are deleted are read: the mark of an event that is committed a moment later stays.
-    Events are read after this, so every event under these marks is among them.
+    A mark that is committed a moment later stays, or is deleted as well: events are read after this, so every
+    event under a mark that is deleted is among them.
     """
     marks = DirtyHour.objects.filter(tenant_id=tenant_id, hour__gte=day, hour__lt=day + DAY)
-    if connection.vendor != "postgresql":
-        hours = set(marks.values_list("hour", flat=True))
-        marks.delete()
-        return hours
-    with connection.cursor() as cursor:
-        cursor.execute(
-            f"DELETE FROM {DirtyHour._meta.db_table}"  # noqa: S608
-            " WHERE tenant_id = %s AND hour >= %s AND hour < %s RETURNING hour",
-            [tenant_id, day, day + DAY],
-        )
-        return {hour for (hour,) in cursor.fetchall()}
+    spans: dict[datetime, tuple[UUID, UUID]] = {}
+    for hour, mark in marks.order_by("pk").values_list("hour", "pk"):
+        first, _ = spans.get(hour, (mark, mark))
+        spans[hour] = first, mark
+    waiting = [hour for hour, span in spans.items() if now is not None and _has_time(hour, *span, now)]
+    due = sorted(spans.keys() - set(waiting))
+    marks.filter(hour__in=due).delete()
+    for hour in waiting:
+        first, last = spans[hour]
+        marks.filter(hour=hour, pk__gt=first, pk__lt=last).delete()  # two say all that the others do
+    return due, len(waiting)
+
+
+def _has_time(hour: datetime, first: UUID, last: UUID, now: datetime) -> bool:
+    """Whether an hour had better be made again later; its first and last mark tell when events came for it.
+
+    What seems to come from the future, by a clock that was wrong, keeps nobody waiting.
+    """
+    over = hour + HOUR
+    if hour <= now < over:
+        return True
+    paused = now - _made_at(last)
+    waited = now - max(_made_at(first), over)
+    return timedelta(0) <= paused < PAUSE and waited < PATIENCE
+
+
+def _made_at(mark: UUID) -> datetime:
+    """By its id, a UUIDv7."""
+    return datetime.fromtimestamp((mark.int >> 80) / 1000, UTC)
 
 
 def _write_hours(tenant_id: UUID, hours: list[datetime]) -> None:

@@ -16,9 +16,9 @@ BUDGET_SECONDS: Final = 45.0
 
 @shared_task(name="usage.aggregate")
 def aggregate() -> None:
-    """Make the sums of marked hours again, but not of the running one, as far as the time allows."""
+    """Make the sums of marked hours again, in the time there is, but not of those that events come for."""
     started = time.perf_counter()
-    for done in recompute_all(running=timezone.now()):
+    for done in recompute_all(now=timezone.now()):
         metrics.RECOMPUTED.inc(done.hours)
         if time.perf_counter() - started > BUDGET_SECONDS:
             break

@@ -16,8 +16,15 @@ from tests.browser import browser
 from usage import tasks
 from usage.models import DirtyHour, Rollup
 from usage.queries.backlog import oldest_mark_seconds
+from usage.rollups import PAUSE
 from usage.tasks import aggregate
 from usage.tests.sums import DAY, HOUR, assert_exact, make
+
+
+def aggregate_later() -> None:
+    """When events have paused."""
+    with time_machine.travel(datetime.now(UTC) + PAUSE):
+        aggregate()
 
 
 def test_the_schedule_names_the_task() -> None:
@@ -42,11 +49,11 @@ def test_a_run_that_takes_long_leaves_the_rest_to_the_next(
     for day in (3, 1, 2):
         make(acme, DAY + day * 24 * HOUR)
     monkeypatch.setattr(tasks, "BUDGET_SECONDS", 0.0)
-    aggregate()
+    aggregate_later()
     days = Rollup.objects.filter(level="day").values_list("start", flat=True)
     assert list(days) == [DAY + 3 * 24 * HOUR]  # the one that was marked first
-    aggregate()
-    aggregate()
+    aggregate_later()
+    aggregate_later()
     assert_exact(acme)
 
 
@@ -89,6 +96,15 @@ def test_how_long_the_oldest_mark_has_waited(acme: Tenant) -> None:
         assert 89 < oldest_mark_seconds() < 120
 
 
+def test_a_mark_of_the_running_hour_has_not_waited(acme: Tenant) -> None:
+    start = datetime(2030, 1, 1, tzinfo=UTC)  # later than the marks are made
+    make(acme, start)
+    with time_machine.travel(start + 0.9 * HOUR):
+        assert oldest_mark_seconds() == 0
+    with time_machine.travel(start + HOUR + timedelta(seconds=90), tick=False):
+        assert oldest_mark_seconds() == 90
+
+
 def gauge(name: str) -> float:
     lines = Client().get("/metrics").content.decode().splitlines()
     return float(next(line for line in lines if line.startswith(f"{name} ")).split()[1])
@@ -103,7 +119,7 @@ def test_the_metrics_say_how_far_behind_the_sums_are(acme: Tenant) -> None:
     assert 0 < gauge("usage_oldest_mark_seconds") < 60
     assert abs(gauge("usage_complete_through_seconds") - datetime.now(UTC).timestamp()) < 60
     before = gauge("usage_aggregation_seconds_count"), gauge("usage_hours_recomputed_total")
-    aggregate()
+    aggregate_later()
     assert gauge("usage_dirty_hours") == gauge("usage_oldest_mark_seconds") == 0
     assert gauge("usage_aggregation_seconds_count") == before[0] + 1
     assert gauge("usage_hours_recomputed_total") == before[1] + 2
@@ -114,7 +130,7 @@ def test_the_back_office_shows_the_state(acme: Tenant, staff: User) -> None:
     make(acme, DAY, metadata={"model": "gpt-x"})
     page = client.get("/admin/usage/dirtyhour/").content.decode()
     assert "1 dirty hours; the oldest mark has waited " in page
-    aggregate()
+    aggregate_later()
     assert "gpt-x" in client.get("/admin/usage/rollup/").content.decode()
     row = Rollup.objects.filter(level="day").get()
     assert client.get(f"/admin/usage/rollup/{row.pk}/change/").status_code == 200

@@ -1,7 +1,9 @@
 """Rollups equal their events, whoever recomputes them, and whatever is committed meanwhile."""
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
+from uuid import UUID
 
 import pytest
 from django.db import transaction
@@ -65,15 +67,54 @@ def test_only_marked_hours_are_made_again(acme: Tenant) -> None:
     assert_exact(acme)
 
 
-def test_the_running_hour_stays_marked_once(acme: Tenant) -> None:
+def test_the_running_hour_keeps_its_first_and_last_mark(acme: Tenant) -> None:
     for _ in range(3):
         make(acme, DAY + HOUR)
     make(acme, DAY)
-    found = list(recompute_all(running=DAY + HOUR * 1.5))
+    found = list(recompute_all(now=DAY + HOUR * 1.5))
     assert found == [rollups.Recomputed(acme.pk, DAY, 1, 1)]
-    assert list(DirtyHour.objects.values_list("hour", flat=True)) == [DAY + HOUR]
+    assert list(DirtyHour.objects.values_list("hour", flat=True)) == [DAY + HOUR] * 2
     assert {key[0] for key in kept(acme, "hour")} == {DAY}
     assert kept(acme, "day") == {}
+    work()
+    assert_exact(acme)
+
+
+def marks_at(tenant: Tenant, hour: datetime, moments: list[datetime]) -> list[UUID]:
+    """Marks of an hour, made at these moments."""
+    ids = [UUID(int=int(moment.timestamp() * 1000) << 80 | 7 << 76 | 2 << 62) for moment in moments]
+    DirtyHour.objects.bulk_create(DirtyHour(id=mark, tenant=tenant, hour=hour) for mark in ids)
+    return ids
+
+
+@pytest.mark.parametrize(
+    ("ended", "marked", "waits"),
+    [
+        (HOUR, [10], True),
+        (HOUR, [29.9], True),
+        (HOUR, [30], False),
+        (HOUR, [3599, 30], False),
+        (HOUR, [599, 300, 200, 1], True),
+        (HOUR, [600, 300, 1], False),
+        (HOUR / 12, [3600, 1], True),  # nobody waits for an hour before it is over
+        (HOUR / 6, [3600, 1], False),
+        (HOUR, [-1], False),  # a clock was wrong
+        (HOUR * 24, [-3600, -7200], False),
+    ],
+)
+def test_an_hour_that_events_still_come_for_waits(
+    acme: Tenant, ended: timedelta, marked: list[float], waits: bool
+) -> None:
+    """So many seconds ago it was marked; meanwhile readers look at its events, as they do at marked hours."""
+    make(acme, DAY)
+    DirtyHour.objects.all().delete()
+    now = DAY + HOUR + ended
+    ids = marks_at(acme, DAY, [now - timedelta(seconds=ago) for ago in marked])
+    (found,) = recompute_all(now=now)
+    assert found == rollups.Recomputed(acme.pk, DAY, int(not waits), int(waits))
+    kept_marks = set(DirtyHour.objects.values_list("pk", flat=True))
+    assert kept_marks == ({ids[0], ids[-1]} if waits else set())
+    assert bool(kept(acme, "hour")) is not waits
     work()
     assert_exact(acme)
 
