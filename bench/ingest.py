@@ -10,12 +10,14 @@ import json
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from bench.endtoend import EndToEnd, copy_rate, end_to_end
 from bench.load import BATCH, wrk
 from bench.stack import Process, Stack, django, fastapi, lane, running
 from tests.servers.process import free_port
 
+PATIENCE: Final = (1, 5, 25)  # times as long, where nothing was answered
 Start = Callable[[Stack, int], Process]
 
 
@@ -34,12 +36,20 @@ def accept_rate(stack: Stack, start: Start, *, batch: bool, seconds: int) -> Rat
     process = start(stack, port)
     with running(process):
         wrk(port, batch=batch, seconds=1, connections=connections)
-        before = process.cpu_seconds()
-        load = wrk(port, batch=batch, seconds=seconds, connections=connections)
-        used = process.cpu_seconds() - before
+        for patience in PATIENCE:
+            before = process.cpu_seconds()
+            load = wrk(port, batch=batch, seconds=seconds * patience, connections=connections)
+            used = process.cpu_seconds() - before
+            if load.requests:
+                break
     stack.empty_redis()
-    if load.failed or not load.requests:
-        raise SystemExit(f"{start.__name__}: {load.failed} of {load.requests} requests failed.")
+    name = f"{start.__name__}, {size} events a request"
+    if not load.requests:
+        raise SystemExit(
+            f"{name}: none was answered in {seconds * patience} s. Is the machine at other work?"
+        )
+    if load.failed:
+        raise SystemExit(f"{name}: {load.failed} of {load.requests} failed.")
     return Rate(load.rate * size, used * 1e6 / (load.requests * size), load.p99_ms)
 
 
