@@ -1,6 +1,5 @@
 """A person's own profile; above all the time zone in which the console shows times."""
 
-import zoneinfo
 from functools import cache
 from typing import Any
 
@@ -11,6 +10,7 @@ from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.models import User
+from accounts.models.tenancy import time_zones
 from accounts.pages.gate import inside, show, signed_in_page, tenant_page
 from accounts.principals import SHARED, Principal
 from accounts.services.mail_choices import mail_choices, mail_choices_set
@@ -20,7 +20,7 @@ from accounts.services.users import user_update
 
 @cache
 def _zones() -> list[tuple[str, str]]:
-    return [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())]
+    return [(name, name.replace("_", " ")) for name in sorted(time_zones())]
 
 
 class ProfileForm(forms.ModelForm):  # type: ignore[type-arg]  # not subscriptable at run time
