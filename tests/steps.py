@@ -1,6 +1,7 @@
 """Every proof of `make test`, to the end even when one fails. `lint`: only the linters.
 
-Each step says its name and its seconds; the last lines say what failed and what the tests really ran on.
+Each step says its name, its seconds and those of processors; the last lines say what failed and what the
+tests really ran on.
 """
 
 import os
@@ -19,6 +20,7 @@ from typing import Final
 BIN: Final = Path(sys.executable).parent
 COLOURS: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 PYTEST: Final = f"python -m pytest -q --color={'yes' if COLOURS else 'no'}"
+WORKERS: Final = "-n 2 --dist loadscope"
 # As strong as the deployment checks ask for; the servers are named but never contacted.
 PRODUCTION: Final = {
     "ENVIRONMENT": "production",
@@ -47,10 +49,11 @@ def linters() -> list[Step]:
     ]
 
 
-def proofs(scratch: str) -> list[list[list[Step]]]:
-    """All steps: two lanes for two cores, then the fault tests, which are fair only on a quiet machine.
+def proofs(scratch: str) -> list[list[Step]]:
+    """All steps, in two lanes for two cores; `scratch` is a folder for what the Django commands write.
 
-    `scratch` is a folder for what the Django commands write.
+    The fault tests wait more than they work, so they go beside the steps that take one core. Each module's
+    tests stay in one worker, which makes what they share once.
     """
     django = {
         "ENVIRONMENT": "test",
@@ -65,14 +68,14 @@ def proofs(scratch: str) -> list[list[list[Step]]]:
         Step("deployment", "python manage.py check --deploy --fail-level WARNING", {**django, **PRODUCTION}),
         Step("schema", f"python manage.py spectacular --validate --fail-on-warn --file {schema}", django),
         Step("docs/openapi.yaml (make openapi)", f"diff -u docs/openapi.yaml {schema}"),
-        Step("pytest", f"{PYTEST} -n 2 --ignore=tests/faults"),
-    ]
-    embedded = [
         Step("fuzz", "python -m tests.fuzz"),
-        Step("pytest embedded", f"{PYTEST} -n 2", {"SKYLEDGER_TESTS": "embedded"}),
+        Step("pytest", f"{PYTEST} {WORKERS} --ignore=tests/faults"),
     ]
-    faults = [Step("pytest faults", f"{PYTEST} tests/faults")]
-    return [[checks, embedded], [faults]]
+    others = [
+        Step("pytest faults", f"{PYTEST} tests/faults"),
+        Step("pytest embedded", f"{PYTEST} {WORKERS}", {"SKYLEDGER_TESTS": "embedded"}),
+    ]
+    return [checks, others]
 
 
 def passes(step: Step, tested_on: list[str]) -> bool:
@@ -81,16 +84,25 @@ def passes(step: Step, tested_on: list[str]) -> bool:
     # Were bytecode not kept, each of the hundred processes would compile all that it imports.
     given = {**os.environ, "PYTHONDONTWRITEBYTECODE": ""}
     environment = {**given, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}", **step.environment}
-    run = subprocess.run(
-        step.command.split(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    said = [line for line in run.stdout.splitlines() if line.startswith("Tested on:")]
+    status, output, worked = _run(step.command, environment)
+    said = [line for line in output.splitlines() if line.startswith("Tested on:")]
     tested_on.extend(f"{step.name}: {line.partition(': ')[2].strip()}" for line in said)
-    verdict = "ok" if run.returncode == 0 else "FAILED"
-    seconds = time.monotonic() - started
+    verdict = "ok" if status == 0 else "FAILED"
+    took = f"{time.monotonic() - started:.1f} s, {worked:.1f} s of processors"
     # In one write, as another lane may be writing too.
-    print(f"{_bold(f'== {step.name}')}\n{run.stdout}{verdict}: {step.name}, {seconds:.1f} s\n", flush=True)
-    return run.returncode == 0
+    print(f"{_bold(f'== {step.name}')}\n{output}{verdict}: {step.name}, {took}\n", flush=True)
+    return status == 0
+
+
+def _run(command: str, environment: Mapping[str, str]) -> tuple[int, str, float]:
+    """Exit status, output, and the processors' seconds of the command and of all that it waited for."""
+    with subprocess.Popen(
+        command.split(), env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        output = process.stdout.read() if process.stdout else ""
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    return process.returncode, output, usage.ru_utime + usage.ru_stime
 
 
 def failures(lane: list[Step], tested_on: list[str]) -> list[str]:
@@ -105,12 +117,10 @@ def main() -> None:
     started = time.monotonic()
     tested_on: list[str] = []
     with tempfile.TemporaryDirectory(prefix="sky-steps-") as scratch:
-        stages = [[linters()]] if sys.argv[1:] == ["lint"] else proofs(scratch)
-        failed: list[str] = []
-        for lanes in stages:
-            with ThreadPoolExecutor(len(lanes)) as pool:
-                failed += chain.from_iterable(pool.map(lambda lane: failures(lane, tested_on), lanes))
-    number = sum(len(lane) for lanes in stages for lane in lanes)
+        lanes = [linters()] if sys.argv[1:] == ["lint"] else proofs(scratch)
+        with ThreadPoolExecutor(len(lanes)) as pool:
+            failed = list(chain.from_iterable(pool.map(lambda lane: failures(lane, tested_on), lanes)))
+    number = sum(map(len, lanes))
     seconds = time.monotonic() - started
     print(_bold(f"{number - len(failed)} of {number} steps passed in {seconds:.0f} s"))
     for name in failed:
