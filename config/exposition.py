@@ -66,6 +66,14 @@ def queue_age() -> float:
     return state.oldest_seconds if state else _unsaid()
 
 
+def queue_durable() -> float:
+    """1 too where there is no queue that could forget."""
+    state = queue.state()
+    if state is None or state.durable is None:
+        return math.nan if settings.REDIS_URL else 1.0
+    return float(state.durable)
+
+
 def _unsaid() -> float:
     """Without Redis no event ever waits; one that is away does not say how many do."""
     return math.nan if settings.REDIS_URL else 0.0
@@ -99,6 +107,7 @@ def ledger_complete_through() -> float:
 GAUGES: Final = {
     "redis_queue_size": ("Entries in the event queue that are not applied yet", queue_depth),
     "event_queue_oldest_seconds": ("Age of the oldest of them", queue_age),
+    "event_queue_durable": ("Whether Redis keeps them on disk (appendonly)", queue_durable),
     "deliveries_due": ("Webhook messages and mails whose moment has come", deliveries_due),
     "usage_complete_through_seconds": (
         "Unix time before which every accepted event is in the ledger",

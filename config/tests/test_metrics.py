@@ -105,6 +105,7 @@ def test_the_queue_is_measured_when_asked(monkeypatch: pytest.MonkeyPatch) -> No
     found = scrape()
     assert found["redis_queue_size", frozenset()] == 42
     assert found["event_queue_oldest_seconds", frozenset()] == 7.5
+    assert found["event_queue_durable", frozenset()] == 1
     assert found["database_connections_active", frozenset()] >= 1
 
 
@@ -115,6 +116,12 @@ def test_a_queue_that_does_not_answer_is_not_called_empty(settings: Any, url: st
     for name in ("redis_queue_size", "event_queue_oldest_seconds"):
         assert math.isnan(found[name, frozenset()]) is unknown
         assert unknown or found[name, frozenset()] == 0
+    assert unknown or found["event_queue_durable", frozenset()] == 1
+
+
+def test_a_redis_that_keeps_nothing_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queue, "state", lambda: QueueState(0, 0.0, False))
+    assert scrape()["event_queue_durable", frozenset()] == 0
 
 
 def test_what_nobody_can_measure_hides_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
