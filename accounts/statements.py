@@ -10,6 +10,8 @@ from typing import Any, Final, TypeVar
 import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
+from accounts.models import TenantOwned
+
 M = TypeVar("M", bound=models.Model)
 Statement = tuple[str, Sequence[Any]]
 Converter = tuple[int, Any, Any]
@@ -98,9 +100,12 @@ def _insert(model: type[models.Model]) -> tuple[str, tuple[Any, ...]]:
 def _update(model: type[models.Model], names: tuple[str, ...]) -> tuple[str, tuple[Any, ...]]:
     fields: list[Any] = [model._meta.get_field(name) for name in names]
     changes = ", ".join(f'"{field.column}" = %s' for field in fields)
-    key: Any = model._meta.pk
-    statement = f'UPDATE "{model._meta.db_table}" SET {changes} WHERE "{key.column}" = %s'  # noqa: S608
-    return statement, (*fields, key)
+    keys: list[Any] = [model._meta.pk]
+    if issubclass(model, TenantOwned):  # by which a table may be spread over servers
+        keys.append(model._meta.get_field("tenant"))
+    place = " AND ".join(f'"{key.column}" = %s' for key in keys)
+    statement = f'UPDATE "{model._meta.db_table}" SET {changes} WHERE {place}'  # noqa: S608
+    return statement, (*fields, *keys)
 
 
 @cache

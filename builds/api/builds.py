@@ -4,6 +4,7 @@ from typing import Any
 from uuid import UUID
 
 import django_filters
+from django.db import DEFAULT_DB_ALIAS
 from django.db.models import QuerySet
 from django.shortcuts import get_object_or_404
 from drf_spectacular.utils import extend_schema, extend_schema_view
@@ -107,7 +108,9 @@ class BuildViewSet(ListModelMixin, RetrieveModelMixin, TenantViewSet[Build]):
         except (APIException, AppError):
             self.own_build()
             raise
-        return Build(pk=self.kwargs["pk"], tenant=self.principal.home), given
+        build = Build.from_db(DEFAULT_DB_ALIAS, ["id"], [self.kwargs["pk"]])  # no column's default is made
+        build.tenant = self.principal.home
+        return build, given
 
     @extend_schema(
         operation_id="builds_create",

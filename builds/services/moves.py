@@ -18,6 +18,7 @@ from builds.models import Build, BuildFailure, BuildState, Resume, StateCode
 from builds.rules import (
     HEARTBEAT_LOST,
     OPEN,
+    QUEUED,
     Decision,
     Move,
     Refusal,
@@ -81,7 +82,7 @@ class Entry:
 
 def build_lock(*, tenant: Tenant, build: Build) -> Build:
     """The build's row, locked until commit. Errors: 404."""
-    row, _ = build_lock_at(tenant=tenant, build=build, code=build.state_code)
+    row, _ = build_lock_at(tenant=tenant, build=build, code=QUEUED)
     return row
 
 
