@@ -4,6 +4,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
+from accounts.api.rows import RowSerializer
 from builds.models import Artifact, Build, BuildFailure, BuildState, Resume, Variable
 from builds.queries.builds import is_overdue, is_retryable_now, is_stuck, next_code, shown_value, state_of
 from builds.rules import CODES, STEP, Fault, Status
@@ -65,7 +66,7 @@ class BuildCreatedResponse(serializers.Serializer[Any]):
     created_at = serializers.DateTimeField()
 
 
-class BuildResponse(serializers.ModelSerializer[Build]):  # out of `builds_listed`
+class BuildResponse(RowSerializer):  # out of `builds_listed`
     platform = serializers.CharField(source="platform_slug")
     os_version = serializers.CharField(source="os_version_slug")
     image_type = serializers.CharField(source="image_type_slug")
@@ -161,7 +162,7 @@ class StateReportedResponse(serializers.Serializer[Any]):
     cancel_requested = serializers.BooleanField(help_text="True: stop, and report the status cancelled.")
 
 
-class HistoryRow(serializers.ModelSerializer[BuildState]):
+class HistoryRow(RowSerializer):
     timestamp = serializers.DateTimeField(source="at")
     metadata = serializers.DictField()
     artifact = serializers.DictField()
@@ -201,7 +202,7 @@ class FailureRequest(serializers.Serializer[Any]):
     run_id = serializers.CharField(max_length=255, required=False, default="", allow_blank=True)
 
 
-class FailureResponse(serializers.ModelSerializer[BuildFailure]):
+class FailureResponse(RowSerializer):
     details = serializers.DictField()
 
     class Meta:
