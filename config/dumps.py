@@ -90,7 +90,8 @@ class Postgres:
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             row = connection.execute("SELECT pg_export_snapshot()").fetchone()
             assert row is not None  # noqa: S101  (a SELECT without FROM has one row)
-            self._run("pg_dump", "--format=custom", "--no-owner", f"--snapshot={row[0]}", f"--file={file}")
+            options = ("--format=custom", "--no-owner", "--no-privileges")  # `migrate` grants them anew
+            self._run("pg_dump", *options, f"--snapshot={row[0]}", f"--file={file}")
             return self._digests(connection)
 
     def load(self, file: Path) -> Digests:

@@ -2,13 +2,15 @@
 
 import time
 from typing import Final
+from uuid import UUID
 
 import structlog
 from django.conf import settings
 from django.core import checks
-from django.db import OperationalError, connection
+from django.db import DatabaseError, OperationalError, connection
 from django.db.migrations.executor import MigrationExecutor
 
+from accounts.row_security import as_tenant
 from accounts.services.keys import api_keys_seed
 from config import sentry
 from gcore.services.accounts import account_default
@@ -27,6 +29,7 @@ def prepare() -> None:
     sentry.start()
     wait_for_database()
     require_migrations()
+    require_tenants_role()
     refuse_what_is_unsafe()
     api_keys_seed()
     account_default()
@@ -61,6 +64,17 @@ def require_migrations() -> None:
         raise CannotStart(
             f"The database lacks {len(pending)} migrations ({names}{more}): run `python manage.py migrate`."
         )
+
+
+def require_tenants_role() -> None:
+    try:
+        with as_tenant(UUID(int=0)), connection.cursor():
+            pass
+    except DatabaseError as error:
+        raise CannotStart(
+            f"The database does not let this login do what is a tenant's ({str(error).strip()}): run "
+            "`python manage.py migrate`, or set DATABASE_ROW_SECURITY=false."
+        ) from error
 
 
 def refuse_what_is_unsafe() -> None:

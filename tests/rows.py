@@ -15,6 +15,8 @@ from builds.models import StateTemplate
 MOMENT: Final = datetime(2026, 3, 2, 12, tzinfo=UTC)
 # What no single column says.
 SPECIAL: Final[dict[str, Callable[[], dict[str, Any]]]] = {
+    "builds.statecode": lambda: {"code": 50},
+    "inventory.allocationtarget": lambda: {"product": None},
     "inventory.exchangerate": lambda: {"currency": "EUR", "to_currency": "USD"},
     "builds.build": lambda: {"template": StateTemplate.objects.get(tenant=None, slug="standard")},
 }

@@ -63,4 +63,8 @@ if _replica := _url("DATABASE_REPLICA_URL", ""):
     DATABASE_ROUTERS = ["accounts.replica.Router"]
     if any("sqlite" in database["ENGINE"] for database in DATABASES.values()):
         raise ImproperlyConfigured("DATABASE_REPLICA_URL is for PostgreSQL that follows PostgreSQL.")
+# What is done for one tenant is done with a role to which PostgreSQL shows that tenant's rows alone. A pooler
+# of transactions would forget it between two of them.
+_can_secure: bool = DATABASES["default"]["ENGINE"].endswith("postgresql")
+DATABASE_ROW_SECURITY: bool = env.bool("DATABASE_ROW_SECURITY", default=True) and _can_secure
 DATABASE_WAIT_SECONDS: int = env.int("DATABASE_WAIT_SECONDS", default=60 if STRICT else 10)

@@ -9,6 +9,7 @@ from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
+from accounts.tenant_role import RoleRefused, tenant_role_ensure
 from config.distribution import plan
 from config.startup import wait_for_database
 
@@ -50,3 +51,12 @@ class Command(migrate.Command):
             cursor.execute("RESET lock_timeout")
             if changed and plan.plan(cursor, keys_only=not plan.has_citus(cursor)):
                 self.stdout.write("Run `manage.py distribute` once more: there are tables or keys to change.")
+        if settings.DATABASE_ROW_SECURITY:
+            _ensure_role(connection)
+
+
+def _ensure_role(connection: Any) -> None:
+    try:
+        tenant_role_ensure(connection)
+    except RoleRefused as error:
+        raise CommandError(str(error)) from error

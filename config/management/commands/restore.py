@@ -15,7 +15,7 @@ from config.dumps import BackupFailed, dump_of
 class Command(PlainCommand):
     help = (
         "Put a backup into an empty database and VAR_DIR, and compare the digest of every table and file.\n"
-        "Stop the platform first; afterwards `manage.py migrate` brings an older backup up to date.\n\n"
+        "Stop the platform first; run `manage.py migrate` afterwards, whatever the backup's age.\n\n"
         "Example:\n"
         "  DATABASE_URL=postgresql://…/empty manage.py restore /backups/monday.tar\n"
     )
