@@ -20,6 +20,7 @@ from channels.layers import get_channel_layer
 
 from accounts.models import ActivityEntry, Tenant
 from accounts.queries import activity_since
+from accounts.row_security import as_tenant
 from accounts.services.wakes import WAKE_GROUP
 
 AT_ONCE: Final = 200
@@ -61,7 +62,7 @@ class Feed:
 
     async def _read(self, seq: int) -> list[ActivityEntry]:
         heard, self._looked_at = self._heard, time.monotonic()
-        entries = await database_sync_to_async(activity_since)(self.tenant, since=seq, limit=AT_ONCE)
+        entries = await database_sync_to_async(self._entries)(seq)
         newest = self._newest[-1].seq if self._newest else 0
         if entries and entries[-1].seq > newest:
             if entries[0].seq > newest + 1:
@@ -70,6 +71,10 @@ class Feed:
         if len(entries) < AT_ONCE:
             self._answered = heard
         return entries
+
+    def _entries(self, seq: int) -> list[ActivityEntry]:
+        with as_tenant(self.tenant):
+            return activity_since(self.tenant, since=seq, limit=AT_ONCE)
 
 
 class Hub:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from rest_framework.permissions import SAFE_METHODS, BasePermission
 from rest_framework.request import Request
 
+from accounts import row_security
 from accounts.authentication import bind_to_log
 from accounts.errors import AuthenticationRequired, PermissionRefused
 from accounts.models import Scope
@@ -53,6 +54,7 @@ class HasScope(BasePermission):
         principal.require(_scope_for(request, view))
         request.auth = principal
         bind_to_log(principal)
+        row_security.enter(principal.home.pk)
         return True
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.errors import NotFound
 from accounts.models import ActivityCounter, ActivityEntry, ApiKey, Delivery, Membership, Tenant, User
 from accounts.principals import Principal
+from accounts.row_security import as_platform
 
 LOOKED_AT: Final = 1000
 
@@ -42,7 +43,8 @@ def tenants_of(principal: Principal) -> list[TenantRole]:
     if principal.kind == "api_key":
         return [TenantRole(principal.home, "api_key")]
     memberships = Membership.objects.filter(user=principal.user, tenant__is_active=True)
-    rows = memberships.select_related("tenant").order_by("tenant__slug")
+    with as_platform():
+        rows = list(memberships.select_related("tenant").order_by("tenant__slug"))
     return [TenantRole(row.tenant, row.role) for row in rows]
 
 

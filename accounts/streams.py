@@ -4,11 +4,13 @@ import csv
 import io
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from typing import IO, Any, Final
+from uuid import UUID
 
 from asgiref.sync import sync_to_async
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, StreamingHttpResponse
 
+from accounts import row_security
 from accounts.sheets import Cell, csv_cell
 
 PART: Final = 64 * 1024
@@ -46,7 +48,16 @@ def taken(buffer: Any) -> Any:
 
 
 def streamed(request: HttpRequest, parts: Parts, **options: Any) -> StreamingHttpResponse:
+    tenant_id = row_security.current()
+    if tenant_id is not None:
+        parts = _parts_of(tenant_id, parts)
     return StreamingHttpResponse(PartByPart(parts) if isinstance(request, ASGIRequest) else parts, **options)
+
+
+def _parts_of(tenant_id: UUID, parts: Parts) -> Parts:
+    """The request has left its tenant when they are made."""
+    with row_security.as_tenant(tenant_id):
+        yield from parts
 
 
 class PartByPart:

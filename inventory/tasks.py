@@ -5,6 +5,7 @@ from uuid import UUID
 from celery import shared_task
 
 from accounts.principals import SYSTEM
+from accounts.row_security import as_tenant
 from inventory.models import Import, RecommendationRun
 from inventory.services.automation_runs import runs_expire, step_ask
 from inventory.services.automation_steps import run_step, runs_due
@@ -24,7 +25,8 @@ def check_import(import_id: str) -> None:
         .first()
     )
     if run is not None:
-        import_check_claimed(by=SYSTEM, run=run)
+        with as_tenant(run.tenant_id):
+            import_check_claimed(by=SYSTEM, run=run)
 
 
 @shared_task(name="inventory.sweep_imports")

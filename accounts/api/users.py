@@ -16,6 +16,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.viewsets import GenericViewSet
 
+from accounts import row_security
 from accounts.api.auth import PasswordField
 from accounts.api.base import NoStoreMixin, validated
 from accounts.authentication import bind_to_log
@@ -50,6 +51,8 @@ class UserAccess(BasePermission):
             principal.require(Scope.READ if request.method in SAFE_METHODS else Scope.ADMIN)
         request.auth = principal
         bind_to_log(principal)
+        if principal.tenant is not None:
+            row_security.enter(principal.tenant.pk)
         return True
 
 

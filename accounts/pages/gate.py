@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django_htmx.http import HttpResponseClientRedirect
 
+from accounts import row_security
 from accounts.authentication import bind_to_log
 from accounts.errors import AppError, NotFound, PermissionRefused, ValidationFailed
 from accounts.models import Scope, User
@@ -69,6 +70,7 @@ def tenant_page(scope: str = Scope.READ) -> Callable[[Page[P]], View[P]]:
                 return redirect("console:tenants")
             principal.require(scope)
             bind_to_log(principal)
+            row_security.enter(principal.home.pk)
             return page(request, principal, *args, **kwargs)
 
         return view

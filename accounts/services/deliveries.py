@@ -7,6 +7,7 @@ from django.db import connection, transaction
 
 from accounts.background import ask_worker
 from accounts.models import ActivityEntry, Delivery, MailKind, MailRefusal, Tenant, Webhook
+from accounts.row_security import as_platform
 
 
 def notify(
@@ -103,4 +104,5 @@ def _send_soon(delivery: Delivery) -> None:
         return
     from accounts.services.sending import deliver  # which itself writes to the log, and so comes here
 
-    deliver(delivery_id=delivery.pk)
+    with as_platform():  # as a worker would
+        deliver(delivery_id=delivery.pk)

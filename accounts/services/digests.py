@@ -13,6 +13,7 @@ from django.utils import timezone
 from accounts.digest import DAYS, SECTIONS, Week
 from accounts.errors import AppError
 from accounts.models import Digest, MailKind, Membership, Tenant
+from accounts.row_security import as_tenant
 from accounts.services.deliveries import notify
 
 DIGEST_MAIL: Final = "digest.weekly"
@@ -57,7 +58,8 @@ def _due(local: datetime) -> Week | None:
 
 def _tried(tenant: Tenant, week: Week) -> int:
     try:
-        return _send(tenant, week)
+        with as_tenant(tenant):
+            return _send(tenant, week)
     except (AppError, DatabaseError):  # one tenant's trouble is not the others'; the next run tries again
         log.exception("digest_failed", tenant=tenant.slug)
         return 0

@@ -11,6 +11,7 @@ from django.utils import timezone
 from accounts.errors import Conflict, PermissionRefused, ValidationFailed
 from accounts.models import Membership, Tenant, User
 from accounts.principals import Principal, is_platform
+from accounts.row_security import as_platform
 from accounts.services.logs import audit, record
 from accounts.services.mail_choices import mail_choices_move
 from accounts.services.revocation import api_keys_revoke, live_tokens
@@ -59,6 +60,7 @@ def user_create(
     return user
 
 
+@as_platform()  # a person may belong to several tenants
 @transaction.atomic
 def user_update(*, by: Principal, user: User, changes: dict[str, Any]) -> User:
     """Change a person. `changes` may hold the fields of a profile, `email`, `password`, `is_active`,
@@ -87,6 +89,7 @@ def user_update(*, by: Principal, user: User, changes: dict[str, Any]) -> User:
     return person
 
 
+@as_platform()
 @transaction.atomic
 def user_deactivate(*, by: Principal, user: User) -> User:
     """End a person's access everywhere, now: sign-ins, refresh tokens, their own keys. They stay readable.
@@ -111,6 +114,7 @@ def user_deactivate(*, by: Principal, user: User) -> User:
     return person
 
 
+@as_platform()
 @transaction.atomic
 def user_activate(*, by: Principal, user: User) -> User:
     """Let a deactivated person in again. Keys and sessions that ended stay ended."""

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.errors import Conflict, NotFound, PermissionRefused, ValidationFailed
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.row_security import as_platform
 from accounts.services.logs import audit, deed
 from builds.models import Build, CatalogueRow, Project, StateCode, StateTemplate
 from builds.rules import OPEN, Rule
@@ -23,6 +24,7 @@ COPIED = (
 )  # fmt: skip
 
 
+@as_platform()  # a row for all is no tenant's, and builds of all may name it
 @transaction.atomic
 def catalogue_create(
     *,
@@ -44,6 +46,7 @@ def catalogue_create(
     return row
 
 
+@as_platform()
 @transaction.atomic
 def catalogue_update(*, by: Principal, row: CatalogueRow, changes: dict[str, Any]) -> CatalogueRow:
     """Change a row but its slug; `is_active` false retires it, true brings it back. Errors: 403, 409."""

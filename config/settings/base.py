@@ -52,6 +52,7 @@ MIDDLEWARE = [
     "django_htmx.middleware.HtmxMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "accounts.api.idempotency.IdempotencyMiddleware",
+    "accounts.row_security.RowSecurityMiddleware",
 ]
 
 ROOT_URLCONF = "config.urls"

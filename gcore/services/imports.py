@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from accounts.errors import Conflict
 from accounts.principals import Principal
+from accounts.row_security import as_tenant
 from accounts.services.logs import deed
 from gcore.errors import GcoreError
 from gcore.models import ClientMapping, ProviderImport, ReportJob
@@ -106,6 +107,11 @@ def import_step(*, run_id: UUID) -> bool:
     run = _claim(run_id)
     if run is None:
         return False
+    with as_tenant(run.tenant_id):
+        return _step(run)
+
+
+def _step(run: ProviderImport) -> bool:
     try:
         step = _expenses if run.kind == Kind.EXPENSES else STEPS[run.state]
         step(run)

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
+from accounts.row_security import as_tenant
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
@@ -27,8 +28,11 @@ def reconcile_all(*, now: datetime | None = None) -> int:
         months.append((months[0] - timedelta(days=1)).replace(day=1))
     imported = ProviderImport.objects.filter(day__gte=months[-1]).order_by()
     tenants = Tenant.objects.filter(is_active=True, pk__in=imported.values("tenant"))
-    done = [reconcile(tenant=tenant, month=month) for tenant in tenants for month in months]
-    return sum(one is not None for one in done)
+    done = 0
+    for tenant in tenants:
+        with as_tenant(tenant):
+            done += sum(reconcile(tenant=tenant, month=month) is not None for month in months)
+    return done
 
 
 def reconcile(*, tenant: Tenant, month: date) -> Reconciliation | None:

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,6 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from uuid_utils import uuid7
 
+from accounts.row_security import as_platform
 from gcore.models import ReportAside, ReportJob, ReportRow
 from gcore.parsing import FIELDS, Aside, ReportReader, Row
 
@@ -72,7 +74,11 @@ def _insert(job: ReportJob, rows: Iterable[Row]) -> None:
         return
     statement = f"COPY {TABLE} ({','.join(COLUMNS)}) FROM STDIN"
     owner = (str(job.tenant_id), str(job.pk))
-    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(statement) as copy:
+    with ExitStack() as stack:
+        stack.enter_context(as_platform())  # as a tenant there is no COPY into a table
+        cursor = stack.enter_context(connection.cursor())
+        stack.enter_context(connection.wrap_database_errors)
+        copy = stack.enter_context(cursor.copy(statement))
         for row in rows:
             copy.write_row((str(uuid7()), *owner, *row))
 

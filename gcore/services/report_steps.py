@@ -20,6 +20,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.principals import SYSTEM
+from accounts.row_security import as_tenant
 from accounts.services.logs import deed
 from gcore.client import Product, ReportState
 from gcore.errors import PermanentError, TransientError
@@ -47,6 +48,11 @@ def report_step(*, job_id: UUID) -> bool:
     job = _claim(job_id)
     if job is None:
         return False
+    with as_tenant(job.tenant_id):
+        return _step(job)
+
+
+def _step(job: ReportJob) -> bool:
     try:
         _in_time(job)
         STEPS[job.state](job)

@@ -12,7 +12,9 @@ from accounts.errors import AppError
 from accounts.exact import canonical
 from accounts.management.base import PlainCommand
 from accounts.management.progress import Bar
+from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal, find_tenant
+from accounts.row_security import as_tenant
 from inventory.models import Import
 from inventory.services.imports import (
     import_check,
@@ -50,17 +52,18 @@ class ImportCommand(PlainCommand):
         parser.add_argument("--json", action="store_true", help="answer with one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        tenant = find_tenant(options["tenant"])
+        if tenant is None:
+            raise CommandError(f"There is no active tenant {options['tenant']!r}.")
         try:
-            self._work(options)
+            with as_tenant(tenant):
+                self._work(tenant, options)
         except AppError as error:
             raise CommandError(error.message) from error
         except OSError as error:
             raise CommandError(f"{options['file']}: {error}") from error
 
-    def _work(self, options: dict[str, Any]) -> None:
-        tenant = find_tenant(options["tenant"])
-        if tenant is None:
-            raise CommandError(f"There is no active tenant {options['tenant']!r}.")
+    def _work(self, tenant: Tenant, options: dict[str, Any]) -> None:
         by = SYSTEM.enter(str(tenant.pk))
         with options["file"].open("rb") as file:
             run, _ = import_receive(

@@ -17,6 +17,7 @@ from django.db.models import Count, QuerySet
 from django.utils import timezone
 
 from accounts.errors import ValidationFailed
+from accounts.row_security import as_tenant
 from inventory.actions import AT_PROVIDER, SUMMARY, TAKEN_BACK, action_name
 from inventory.models import AutomationRule, AutomationRun, AutomationTarget
 from inventory.queries.automation import Definition, rule_meets
@@ -42,6 +43,11 @@ def run_step(*, run_id: UUID) -> bool:
     run = _claim(run_id)
     if run is None:
         return False
+    with as_tenant(run.tenant_id):
+        return _go_on(run)
+
+
+def _go_on(run: AutomationRun) -> bool:
     try:
         wait = _pass(run)
     except LeaseLost:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.errors import AppError
 from accounts.models import ActivityEntry
+from accounts.row_security import as_tenant
 from accounts.rows import row_locked
 from accounts.services.logs import deed
 from inventory.models import AutomationRule
@@ -36,7 +37,8 @@ def rules_fire(*, now: datetime | None = None) -> int:
     fired = 0
     for rule in rules.exclude(trigger__type="manual").select_related("tenant").order_by("pk"):
         try:
-            fired += _due(rule, now) is not None and _fire(rule, now)
+            with as_tenant(rule.tenant_id):
+                fired += _due(rule, now) is not None and _fire(rule, now)
         except AppError as error:  # one that no longer holds stops no other
             log.warning("automation_rule_not_looked_at", rule=str(rule.pk), error=error.message)
     return fired

@@ -14,6 +14,7 @@ from accounts.errors import AppError, Conflict, ValidationFailed
 from accounts.exact import EXACT, canonical
 from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal
+from accounts.row_security import as_tenant
 from accounts.rows import row_check, row_locked
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
@@ -75,7 +76,8 @@ def budgets_evaluate(*, now: datetime | None = None) -> int:
     told = 0
     for budget in Budget.objects.filter(is_active=True, tenant__is_active=True).select_related("tenant"):
         try:
-            told += budget_evaluate(budget=budget, now=now)
+            with as_tenant(budget.tenant_id):
+                told += budget_evaluate(budget=budget, now=now)
         except AppError as error:  # a filter that no longer holds stops no other
             log.warning("budget_not_evaluated", budget=str(budget.pk), error=error.message)
     return told

@@ -11,6 +11,7 @@ from django.db import transaction
 from accounts.exact import EXACT, canonical, exact_sum, quotient
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
+from accounts.row_security import as_tenant
 from accounts.services.logs import deed
 from inventory.models import RealisedSaving, Recommendation
 from inventory.queries.completeness import completeness
@@ -26,7 +27,11 @@ DAY: Final = timedelta(days=1)
 
 def realised_check() -> int:
     """Look after all that was done 7 and 30 complete days of costs ago; how many figures are new."""
-    return sum(realised_check_tenant(tenant=tenant) for tenant in Tenant.objects.filter(is_active=True))
+    made = 0
+    for tenant in Tenant.objects.filter(is_active=True):
+        with as_tenant(tenant):
+            made += realised_check_tenant(tenant=tenant)
+    return made
 
 
 def realised_check_tenant(*, tenant: Tenant) -> int:

@@ -15,6 +15,7 @@ from accounts.errors import Conflict
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal
+from accounts.row_security import as_tenant
 from accounts.services.logs import deed
 from inventory.models import Recommendation, RecommendationRun
 from inventory.queries.recommendations import saving_totals
@@ -75,7 +76,7 @@ def run_compute(*, by: Principal, run: RecommendationRun, now: datetime | None =
     Interrupted, it leaves whole chunks behind; the next computation goes over them again.
     """
     try:
-        with _no_search_for_cycles():
+        with as_tenant(run.tenant_id), _no_search_for_cycles():
             _compute(by, run, now or timezone.now())
     except Exception:
         log.exception("recommendations_failed", run=str(run.pk))

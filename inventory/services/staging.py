@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.db import connection, transaction
 from uuid_utils import uuid7
 
+from accounts.row_security import as_platform
 from inventory.cells import day_of
 from inventory.cost_reader import Line, Part, full_row
 from inventory.models import CostDay, CostLine, Import
@@ -85,6 +86,7 @@ class Staging:
         if self._copy is None:
             self._stack.enter_context(transaction.atomic())
             self._stack.push(self._store_rest)
+            self._stack.enter_context(as_platform())  # as a tenant there is no COPY into a table
             cursor = self._stack.enter_context(connection.cursor())
             self._stack.enter_context(connection.wrap_database_errors)
             self._copy = self._stack.enter_context(cursor.copy(COPY))

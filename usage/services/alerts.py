@@ -15,6 +15,7 @@ from accounts.errors import AppError, Conflict, ValidationFailed
 from accounts.exact import canonical
 from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal
+from accounts.row_security import as_tenant
 from accounts.rows import row_check
 from accounts.services.deliveries import notify
 from accounts.services.logs import deed
@@ -93,7 +94,8 @@ def alerts_evaluate(*, now: datetime | None = None) -> int:
     changed = 0
     for alert in Alert.objects.filter(is_active=True, tenant__is_active=True).select_related("tenant"):
         try:
-            changed += alert_evaluate(alert=alert, now=now)
+            with as_tenant(alert.tenant_id):
+                changed += alert_evaluate(alert=alert, now=now)
         except AppError as error:  # a definition that no longer holds stops no other
             log.warning("alert_not_evaluated", alert=str(alert.pk), error=error.message)
     return changed

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from accounts.models import Tenant
 from accounts.principals import SYSTEM, Principal
+from accounts.row_security import as_tenant
 from accounts.services.logs import deed
 from usage.models import Quota
 from usage.queries.quotas import month_of, used_between
@@ -41,10 +42,11 @@ def quotas_tell(*, now: datetime | None = None) -> int:
     start, end = month_of(now or timezone.now())
     told = 0
     for quota in Quota.objects.filter(tenant__is_active=True).select_related("tenant"):
-        used = used_between(quota.tenant, start, end)
-        reached = next((p for p in TOLD_AT if used * 100 >= quota.monthly_events * p), None)
-        if reached is not None:
-            told += _tell(quota, f"{start:%Y-%m} {reached:3d}", reached, used)
+        with as_tenant(quota.tenant_id):
+            used = used_between(quota.tenant, start, end)
+            reached = next((p for p in TOLD_AT if used * 100 >= quota.monthly_events * p), None)
+            if reached is not None:
+                told += _tell(quota, f"{start:%Y-%m} {reached:3d}", reached, used)
     return told
 
 

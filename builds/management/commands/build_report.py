@@ -8,6 +8,7 @@ from django.core.management.base import CommandError
 
 from accounts.management.base import PlainCommand
 from accounts.models import Tenant
+from accounts.row_security import as_tenant
 from builds.models import Build
 from builds.queries.board import MOST, Board, Card, board_of
 from builds.queries.dashboard import dashboard_summary
@@ -32,9 +33,10 @@ class Command(PlainCommand):
         found = Tenant.objects.filter(slug=tenant).first()
         if found is None:
             raise CommandError(f"There is no tenant {tenant}.")
-        rows = Build.objects.for_tenant(found)
-        self._say(board_of(rows.filter(platform__slug=platform) if platform else rows))
-        counts = dashboard_summary(found)["status_counts"]
+        with as_tenant(found):
+            rows = Build.objects.for_tenant(found)
+            self._say(board_of(rows.filter(platform__slug=platform) if platform else rows))
+            counts = dashboard_summary(found)["status_counts"]
         told = ", ".join(f"{n} {status.replace('_', ' ')}" for status, n in counts.items())
         self.stdout.write(f"All builds of {found.slug}: {told}.")
 

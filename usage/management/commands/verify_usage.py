@@ -11,6 +11,7 @@ from accounts.management.base import PlainCommand
 from accounts.management.progress import Bar
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
+from accounts.row_security import as_tenant
 from usage.queries.cover import DAY
 from usage.queries.verify import Verdict, days_between, verify
 from usage.services.rollups import rollups_remake
@@ -43,13 +44,14 @@ class Command(PlainCommand):
             raise CommandError("--to must be after --from.")
         verdict = Verdict()
         bar = Bar(self.stderr, "Days", days_between(start, end))
-        for _ in verify(tenant=tenant, start=start, end=end, verdict=verdict):
-            bar.step()
-        bar.close()
         marked = 0
-        if options["repair"]:
-            starts = (difference.start for difference in verdict.differences)
-            marked = rollups_remake(by=SYSTEM, tenant=tenant, starts=starts)
+        with as_tenant(tenant):
+            for _ in verify(tenant=tenant, start=start, end=end, verdict=verdict):
+                bar.step()
+            bar.close()
+            if options["repair"]:
+                starts = (difference.start for difference in verdict.differences)
+                marked = rollups_remake(by=SYSTEM, tenant=tenant, starts=starts)
         self._say(verdict, marked, as_json=options["json"])
         if verdict.wrong and not options["repair"]:
             raise CommandError(f"{verdict.wrong} figures differ from their events.")
