@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
 from django.db.backends.signals import connection_created
 
@@ -9,11 +10,14 @@ class ConfigConfig(AppConfig):
 
     def ready(self) -> None:
         import config.task_counts  # noqa: F401  (counts how tasks end)
+        from config.distribution.joins import join_within_tenants
         from config.metrics import watch
         from config.tracing import start
 
         start()  # before the middleware is loaded, which it adds its own to
         connection_created.connect(watch, dispatch_uid="config.metrics")
+        if settings.DATABASE_DISTRIBUTED:
+            join_within_tenants()
 
 
 class BackOfficeConfig(AdminConfig):

@@ -57,7 +57,7 @@ def webhook_update(*, by: Principal, webhook: Webhook, changes: dict[str, Any]) 
 
     Turning it on forgets its failures.
     """
-    stored: Webhook = Webhook.objects.select_for_update().get(pk=webhook.pk)
+    stored = _locked(webhook)
     different = {name: value for name, value in changes.items() if getattr(stored, name) != value}
     if not different:
         return stored
@@ -87,7 +87,7 @@ def webhook_rotate_secret(
     *, by: Principal, webhook: Webhook, overlap_seconds: int = DEFAULT_OVERLAP
 ) -> tuple[Webhook, str]:
     """A new secret, shown this once; until the overlap ends messages are signed with both."""
-    stored: Webhook = Webhook.objects.select_for_update().get(pk=webhook.pk)
+    stored = _locked(webhook)
     secret = new_secret()
     stored.previous_secret = stored.secret
     stored.previous_secret_until = timezone.now() + timedelta(seconds=overlap_seconds)
@@ -100,8 +100,8 @@ def webhook_rotate_secret(
 @transaction.atomic
 def webhook_delete(*, by: Principal, webhook: Webhook) -> None:
     """End it; what still waited for it is given up, and its past deliveries stay."""
-    stored: Webhook = Webhook.objects.select_for_update().get(pk=webhook.pk)
-    Webhook.objects.filter(pk=stored.pk).update(is_active=False)  # it is not told of its own end
+    stored = _locked(webhook)
+    Webhook.objects.for_tenant(stored.tenant).filter(pk=stored.pk).update(is_active=False)  # it is not told of its own end
     stored.deliveries.filter(state=State.PENDING).update(
         state=State.FAILED, last_error="The webhook was deleted."
     )
@@ -134,6 +134,11 @@ def delivery_redeliver(*, by: Principal, delivery: Delivery) -> Delivery:
     delivery.refresh_from_db()
     send_soon(delivery)
     return delivery
+
+
+def _locked(webhook: Webhook) -> Webhook:
+    row: Webhook = Webhook.objects.for_tenant(webhook.tenant).select_for_update().get(pk=webhook.pk)
+    return row
 
 
 def _check(*, url: str, events: list[str]) -> None:

@@ -119,7 +119,7 @@ def state_code_retire(*, by: Principal, project: Project, code: int) -> None:
 
 def _changed(by: Principal, row: Any, changes: dict[str, Any]) -> Any:
     """The row with the changes, written and told of."""
-    stored = type(row).objects.select_for_update(of=("self",)).filter(pk=row.pk).first()
+    stored = type(row).objects.select_for_update(of=("self",)).filter(pk=row.pk, tenant=row.tenant_id).first()
     if stored is None:
         raise NotFound("There is no such row.")
     is_active = changes.pop("is_active", stored.is_active)
@@ -183,7 +183,8 @@ def _template(tenant: Tenant, slug: str) -> StateTemplate:
 
 def _own_template(by: Principal, project: Project) -> StateTemplate:
     """The project's own template, copied from the shared one if it has none."""
-    stored: Project = Project.objects.select_for_update(of=("self",)).get(pk=project.pk)
+    rows = Project.objects.for_tenant(project.tenant).select_for_update(of=("self",))
+    stored: Project = rows.get(pk=project.pk)
     if stored.template.tenant is not None:
         return stored.template
     own, is_new = StateTemplate.objects.get_or_create(

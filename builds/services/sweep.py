@@ -44,11 +44,11 @@ def builds_sweep(*, now: datetime | None = None) -> dict[str, int]:
 def _each(found: QuerySet[Build], do: Callable[[Build, datetime], None], now: datetime) -> int:
     """Do it to each that is still found under its lock; another sweep's are skipped."""
     done = 0
-    for pk in list(found.values_list("pk", flat=True)[:MOST_AT_ONCE]):
+    for pk, tenant in list(found.values_list("pk", "tenant")[:MOST_AT_ONCE]):
         try:
             with transaction.atomic():
                 locked = found.select_for_update(of=("self",), skip_locked=True).select_related("tenant")
-                if (build := locked.filter(pk=pk).first()) is not None:
+                if (build := locked.filter(pk=pk, tenant=tenant).first()) is not None:
                     do(build, now)
                     done += 1
         except AppError as error:  # one that cannot be told of stops no other

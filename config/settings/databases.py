@@ -7,6 +7,8 @@ from django.core.exceptions import ImproperlyConfigured
 
 from config.settings.env import STRICT, VAR_DIR, env
 
+# Tenants are spread over several servers by Citus, which joins what it finds on one of them.
+DATABASE_DISTRIBUTED: bool = env.bool("DATABASE_DISTRIBUTED", default=False)
 # DATABASE_URL names PgBouncer or alike, in transaction mode.
 DATABASE_TRANSACTION_POOLING: bool = env.bool("DATABASE_TRANSACTION_POOLING", default=False)
 

@@ -82,9 +82,8 @@ def _away(run: AutomationRun, target: AutomationTarget, error: ProviderAway) -> 
 @transaction.atomic
 def _done(run: AutomationRun, target: AutomationTarget, seen: Sighting) -> None:
     """The ledger learns what the provider says, as its next telling would."""
-    resource = (
-        Resource.objects.select_for_update(of=("self",)).select_related("tenant").get(pk=target.resource_id)
-    )
+    rows = Resource.objects.for_tenant(run.tenant).select_for_update(of=("self",)).select_related("tenant")
+    resource = rows.get(pk=target.resource_id)
     inverse = {"type": BACK[action_name(target.action)]}
     if resource.state != seen.power:
         resource_change(run, resource, state=str(seen.power))
