@@ -14,7 +14,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
-from django.db import DataError, IntegrityError, connection, transaction
+from django.db import DataError, IntegrityError, InternalError, connection, transaction
 from django.db.models import TextChoices
 from uuid_utils import uuid7
 
@@ -161,7 +161,7 @@ def _store_postgresql(rows: Rows) -> set[Key]:
         with transaction.atomic():
             _copy(TABLE, rows)
         return set(rows)
-    except IntegrityError:
+    except (IntegrityError, InternalError):  # by the latter Citus says that an id is there
         return _store_staged(rows)
 
 

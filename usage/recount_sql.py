@@ -61,8 +61,8 @@ def hours_of_events(tenant_id: UUID, hours: list[datetime]) -> Query:
     chosen = "".join(f", {_NUMBER} AS {number}" for number in numbers)
     sums = "".join(f", {_AGGREGATES.format(number)}" for number in numbers)
     named = " UNION ALL ".join(
-        f"SELECT {KEYS}, %s::text, n_{number}, total_{number}, low_{number}, high_{number}"  # noqa: S608
-        f" FROM counted WHERE n_{number} > 0"
+        f"SELECT {KEYS}, %s::text AS name, n_{number} AS n, total_{number} AS total,"  # noqa: S608
+        f" low_{number} AS low, high_{number} AS high FROM counted WHERE n_{number} > 0"
         for number in numbers
     )
     sql = f"""
@@ -78,9 +78,9 @@ def hours_of_events(tenant_id: UUID, hours: list[datetime]) -> Query:
         ),
         part AS (SELECT * FROM counted),
         billed AS (SELECT * FROM counted WHERE cost IS NOT NULL),
-        measured (start, {", ".join(DIMENSIONS)}, name, n, total, low, high) AS (
+        measured AS (
             {named + " UNION ALL" if named else ""}
-            SELECT {KEYS}, name, 1, number, number, number
+            SELECT {KEYS}, name, 1 AS n, number AS total, number AS low, number AS high
             FROM ({_OBJECTS.format(rows)}) AS event
             CROSS JOIN jsonb_each(metrics - %s::text[]) AS metric(name, value)
             CROSS JOIN LATERAL (

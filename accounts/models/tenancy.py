@@ -109,6 +109,12 @@ class TenantOwned(models.Model):
     class Meta:
         abstract = True
 
+    def _do_update(self, base_qs: Any, using: Any, pk_val: Any, values: Any, *others: Any) -> Any:
+        """A row is found by its tenant as well, on whose server it is, and never leaves it."""
+        rows = base_qs.filter(tenant=self.tenant_id)
+        kept = [value for value in values if value[0].name != "tenant"]
+        return super()._do_update(rows, using, pk_val, kept, *others)
+
 
 class Membership(TenantOwned):
     """A person's role in a tenant. Guests see what is shared with them and nothing else."""

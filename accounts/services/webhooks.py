@@ -101,7 +101,8 @@ def webhook_rotate_secret(
 def webhook_delete(*, by: Principal, webhook: Webhook) -> None:
     """End it; what still waited for it is given up, and its past deliveries stay."""
     stored = _locked(webhook)
-    Webhook.objects.for_tenant(stored.tenant).filter(pk=stored.pk).update(is_active=False)  # it is not told of its own end
+    itself = Webhook.objects.for_tenant(stored.tenant).filter(pk=stored.pk)
+    itself.update(is_active=False)  # it is not told of its own end
     stored.deliveries.filter(state=State.PENDING).update(
         state=State.FAILED, last_error="The webhook was deleted."
     )

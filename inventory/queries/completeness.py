@@ -45,7 +45,7 @@ def completeness(tenant: Tenant, span: Span) -> Completeness:
 def _early(days: QuerySet[CostDay]) -> QuerySet[CostDay]:
     """Days of bills that nobody told of after they were over, wherever it is that somebody asks."""
     told_on = TruncDate("source_import__created_at", tzinfo=UTC)
-    lines = CostLine.objects.alias(told_on=told_on).filter(cost_day=OuterRef("pk"))
+    lines = CostLine.objects.alias(told_on=told_on).filter(tenant=OuterRef("tenant"), cost_day=OuterRef("pk"))
     later = lines.filter(told_on__gt=OuterRef("day"))
     return days.alias(told_on=told_on).filter(told_on__lte=F("day")).exclude(Exists(later))
 

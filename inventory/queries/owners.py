@@ -36,7 +36,7 @@ def charge_owner(tenant: Tenant) -> Any:
         tenant=tenant, provider=OuterRef("provider"), resource_id=OuterRef("resource_id")
     )
     owners = resources.annotate(owner=resource_owner(tenant)).values("owner")[:1]
-    given = ProductCharge.objects.filter(charge=OuterRef("pk")).values("product")[:1]
+    given = ProductCharge.objects.filter(tenant=tenant, charge=OuterRef("pk")).values("product")[:1]
     return Coalesce(
         Subquery(given), _first(tenant, "cost_filter", CHARGES), Subquery(owners), output_field=UUIDField()
     )
@@ -71,7 +71,7 @@ def _of(rows: Any, owner: Any, products: Iterable[UUID]) -> Any:
 
 
 def resource_owner(tenant: Tenant) -> Any:
-    given = ProductResource.objects.filter(resource=OuterRef("pk")).values("product")[:1]
+    given = ProductResource.objects.filter(tenant=tenant, resource=OuterRef("pk")).values("product")[:1]
     return Coalesce(Subquery(given), _first(tenant, "resource_filter", RESOURCES), output_field=UUIDField())
 
 

@@ -36,7 +36,7 @@ class Span(NamedTuple):
 def told_days(tenant: Tenant) -> QuerySet[CostDay]:
     """The days that count and have lines."""
     days: QuerySet[CostDay] = CostDay.objects.for_tenant(tenant).filter(is_live=True)
-    return days.filter(Exists(CostLine.objects.filter(cost_day=OuterRef("pk"))))
+    return days.filter(Exists(CostLine.objects.filter(tenant=OuterRef("tenant"), cost_day=OuterRef("pk"))))
 
 
 def told_span(tenant: Tenant) -> Span | None:
