@@ -90,7 +90,8 @@ def test_no_shared_table_points_at_a_tenants(there: None) -> None:
 
 
 def test_it_says_what_it_did_and_does_it_once(reshaped: str, there: None) -> None:
-    assert reshaped.endswith(" steps done; of 90 tables belong: 67 distributed, 8 reference, 15 local.\n")
+    assert f" steps done; of {len(models())} tables belong: " in reshaped
+    assert reshaped.endswith(" distributed, 8 reference, 15 local.\n")
     assert statements(keys_only=True) == []
 
 
