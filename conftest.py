@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.core.cache import cache
 from django.core.management import call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.test import override_settings
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis
@@ -19,6 +19,7 @@ from rest_framework_simplejwt.tokens import AccessToken
 from accounts import redis_link, throttles
 from accounts.keyring import keyring
 from accounts.models import Membership, Tenant, User
+from accounts.tenant_role import tenant_role_ensure
 from config import metrics
 from tests.builders import make_key, make_tenant, make_user
 from tests.flush import quicken
@@ -76,6 +77,18 @@ def demo(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
             call_command("load_demo", stdout=out)
         yield out.getvalue()
         transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="session")
+def tenants_role(django_db_setup: None, django_db_blocker: Any) -> None:
+    with django_db_blocker.unblock():
+        tenant_role_ensure(connection)
+
+
+@pytest.fixture
+def secured(tenants_role: None, db: None, settings: Any) -> None:
+    """What is done for a tenant is done with the tenants' role."""
+    settings.DATABASE_ROW_SECURITY = True
 
 
 @pytest.fixture

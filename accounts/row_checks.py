@@ -62,8 +62,8 @@ def rows_are_secured(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [
         Warning(
             "Only the code keeps tenants apart: PostgreSQL shows each of them everybody's rows.",
-            hint="Unset DATABASE_ROW_SECURITY and run `migrate`; it does not work behind a pooler of "
-            "transactions (docs/security.md).",
+            hint="Set DATABASE_ROW_SECURITY=true and run `migrate`; docs/security.md says what that costs "
+            "and where it does not work.",
             id="accounts.W001",
         )
     ]

@@ -17,7 +17,7 @@ from tests.full_tenant import MARK, filled, tenant_fill
 from tests.rows import make_row
 from tests.test_strangers import OPERATIONS
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("secured")]
 # Why a model of ours has no tenant: a person may belong to several.
 OF_NO_TENANT: Final = {
     "accounts.User": "a person",

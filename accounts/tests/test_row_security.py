@@ -18,7 +18,7 @@ from accounts.row_security import ROLE, as_platform, as_tenant, current, settle
 from accounts.streams import streamed
 from accounts.tenant_role import RoleRefused, tenant_role_ensure
 
-pytestmark = pytest.mark.full
+pytestmark = [pytest.mark.full, pytest.mark.usefixtures("secured")]
 WHO = "SELECT current_user, current_setting('app.tenant', true)"
 LOGIN = "skyledger"
 
