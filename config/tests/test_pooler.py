@@ -63,6 +63,7 @@ def test_a_cursor_of_the_server_lives_in_a_transaction_only(pooled: DatabaseWrap
         cursor.execute("ROLLBACK")
 
 
+@pytest.mark.django_db
 def test_migrations_are_not_sent_through_it(settings: Any) -> None:
     settings.DATABASE_TRANSACTION_POOLING = True
     if connection.vendor == "postgresql":
