@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import pytest
 
-from tests.chromium.driving import LOOKS, STAFF, WRITTEN, reach, sign_in, visit
+from tests.chromium.driving import LOOKS, STAFF, reach, sign_in, visit
 from tests.console_pages import BESIDE, DOORS, FORMS, ONES, PAGES
 
 SERIOUS: Final = {"serious", "critical"}
@@ -40,9 +40,9 @@ def wrong(page: Any) -> list[str]:
 
 
 def at(page: Any, path: str) -> list[str]:
-    """Without axe where another's scripts write the page: Swagger UI nests its buttons."""
+    """Redoc without axe, which is not done with its one page of all operations after minutes."""
     visit(page, path)
-    return (violations(page) if path not in WRITTEN else []) + overflow(page)
+    return (violations(page) if path != "/redoc" else []) + overflow(page)
 
 
 def test_pages_are_for_everybody_quiet_and_ask_nobody_else(look: Look) -> None:

@@ -12,9 +12,9 @@ def test_a_filter_is_asked_in_place_and_points_at_what_is_wrong(opened: Any) -> 
     bar.press("Enter")
     page.locator(".pointed").wait_for()
     assert page.locator(".pointed").inner_text() == "provider == aws\n          ↑"
-    bar.fill("provider = aws")
+    bar.fill("provider = aws and name = instance-00000")
     bar.press("Enter")
-    page.get_by_text("3 resources match;").wait_for()
+    page.get_by_text("1 resource matches;").wait_for()
     assert page.evaluate("window.stayed && document.activeElement.id") == "filter"
     assert "filter=provider" in page.url
 
