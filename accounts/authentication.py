@@ -43,27 +43,37 @@ def credential_principal(api_key: str, authorization: str) -> Principal | None:
     """The caller behind `X-API-Key` or `Authorization`; None when neither says anything."""
     if api_key:
         return keyring.principal(api_key)
-    kind, _, secret = authorization.partition(" ")
-    secret = secret.strip()
-    if kind.lower() != "bearer" or not secret:
+    secret = _bearer(authorization)
+    if not secret:
         return None
-    if settings.MASTER_TOKEN and hmac.compare_digest(secret.encode(), settings.MASTER_TOKEN.encode()):
+    if _is_master(secret):
         return Principal(kind="master", actor="master", platform=True)
-    if secret.count(".") == 2:
+    if _is_token(secret):
         return token_principal(secret)
     return keyring.principal(secret)
 
 
 def api_key_of(meta: Mapping[str, Any]) -> str:
-    """The API key of a request; empty for other credentials (JWTs have two dots) and for none."""
+    """The API key of a request; empty for other credentials and for none."""
     if key := meta.get("HTTP_X_API_KEY", ""):
         return str(key)
-    kind, _, secret = str(meta.get("HTTP_AUTHORIZATION", "")).partition(" ")
-    secret = secret.strip()
-    master = settings.MASTER_TOKEN.encode()
-    if kind.lower() != "bearer" or secret.count(".") == 2 or hmac.compare_digest(secret.encode(), master):
-        return ""
-    return secret
+    secret = _bearer(str(meta.get("HTTP_AUTHORIZATION", "")))
+    return "" if _is_token(secret) or _is_master(secret) else secret
+
+
+def _bearer(authorization: str) -> str:
+    kind, _, secret = authorization.partition(" ")
+    return secret.strip() if kind.lower() == "bearer" else ""
+
+
+def _is_token(secret: str) -> bool:
+    """JWTs have two dots."""
+    return secret.count(".") == 2
+
+
+def _is_master(secret: str) -> bool:
+    master: str = settings.MASTER_TOKEN
+    return bool(master) and hmac.compare_digest(secret.encode(), master.encode())
 
 
 def token_principal(token: str) -> Principal:
