@@ -53,8 +53,8 @@ def linters() -> list[Step]:
 def proofs(scratch: str) -> list[list[Step]]:
     """All steps, in two lanes for two cores; `scratch` is a folder for what the Django commands write.
 
-    The fault tests wait more than they work, so they go beside the steps that take one core. Each module's
-    tests stay in one worker, which makes what they share once.
+    The fault tests need a core to themselves, so they go beside the steps that take one. Each module's tests
+    stay in one worker, which makes what they share once.
     """
     django = {
         "ENVIRONMENT": "test",
