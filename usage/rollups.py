@@ -49,10 +49,8 @@ def recompute_all(*, now: datetime | None = None) -> Iterator[Recomputed]:
 
     With a moment for `now`, hours stay marked that run then, or that events still come for.
     """
-    seen, started = (
-        UUID(int=0),
-        uuid7(),
-    )  # what is marked meanwhile is for the next run, or this might never end
+    started = uuid7()  # what is marked while we work is for the next run, or this one might never end
+    seen = UUID(int=0)
     while True:
         marks = DirtyHour.objects.filter(pk__gt=seen, pk__lt=started).order_by("pk")
         found = list(marks.values_list("pk", "tenant_id", "hour")[:MARKS_PER_LOOK])
