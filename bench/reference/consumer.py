@@ -14,7 +14,7 @@ from bench.reference.gateway import STREAM, Event
 
 INSERT = (
     f"INSERT INTO usage_usageevent ({COLUMNS})"
-    f" VALUES ({', '.join(['%s'] * 12)}, '', '', now()) ON CONFLICT (tenant_id, event_id) DO NOTHING"
+    f" VALUES ({', '.join(['%s'] * 12)}, '', '', now()) ON CONFLICT (tenant_id, event_id, revision) DO NOTHING"
 )
 
 
