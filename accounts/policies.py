@@ -1,12 +1,14 @@
 """A migration's operation that has PostgreSQL show a table's rows to their tenant alone.
 
 The policies hold for every role but the tables' owner: for ROLE of accounts.row_security, and for any other
-that somebody lets read. Whoever says no tenant sees nothing. On SQLite they are nothing.
+that somebody lets read. Whoever says no tenant sees nothing. On SQLite they are nothing, and
+neither are they on a cluster of Citus, which refuses them.
 """
 
 from enum import StrEnum
 from typing import Any, Final
 
+from django.conf import settings
 from django.db.migrations.operations.base import Operation, OperationCategory
 
 # As a subquery it is asked once in a statement, and an index on the tenant can be used. A setting that was
@@ -46,7 +48,7 @@ class SecureRows(Operation):
         pass
 
     def database_forwards(self, app_label: str, editor: Any, before: Any, after: Any) -> None:
-        if editor.connection.vendor != "postgresql":
+        if editor.connection.vendor != "postgresql" or settings.DATABASE_DISTRIBUTED:
             return
         model = after.apps.get_model(app_label, self.model_name)
         table = editor.quote_name(model._meta.db_table)
@@ -57,7 +59,7 @@ class SecureRows(Operation):
         if editor.connection.vendor != "postgresql":
             return
         table = editor.quote_name(before.apps.get_model(app_label, self.model_name)._meta.db_table)
-        self._do(editor, f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY", *_dropped(table))
+        self._do(editor, *shown_to_all(table))
 
     def describe(self) -> str:
         return f"Show the rows of {self.model_name} to their tenant alone"
@@ -85,6 +87,11 @@ class SecureRows(Operation):
             f'EXISTS (SELECT FROM "{parent}" AS parent'
             f' WHERE parent.id = "{table}"."{column}" AND parent.tenant_id {test})'
         )
+
+
+def shown_to_all(table: str) -> list[str]:
+    """The statements that take a table's policies back; its name is quoted already."""
+    return [f"ALTER TABLE {table} DISABLE ROW LEVEL SECURITY", *_dropped(table)]
 
 
 def _dropped(table: str) -> list[str]:

@@ -189,6 +189,16 @@ def test_the_check_finds_a_table_without_policy(db: None, monkeypatch: pytest.Mo
     assert faults() == []
 
 
+def test_a_cluster_of_citus_has_no_policies_and_misses_none(db: None, settings: Any) -> None:
+    settings.DATABASE_DISTRIBUTED = True
+    with connection.schema_editor() as editor:
+        SecureRows("Webhook").database_backwards("accounts", editor, _State, _State)
+        SecureRows("Webhook").database_forwards("accounts", editor, _State, _State)
+    assert faults() == []
+    settings.DATABASE_DISTRIBUTED = False
+    assert [id_ for id_, _ in faults()] == ["accounts.E007"]
+
+
 def test_a_deployment_without_it_is_warned(settings: Any) -> None:
     assert rows_are_secured(None) == []
     settings.DATABASE_ROW_SECURITY = False

@@ -41,6 +41,29 @@ def test_the_plan_is_told_and_not_done() -> None:
     assert statements(keys_only=True) == told
 
 
+def test_policies_go_before_tables_move_and_tables_that_are_there_stay() -> None:
+    """Citus tells of its tables in a view of this name."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "CREATE TEMP TABLE citus_tables AS"
+            " SELECT 'accounts_tenant' AS table_name, 'reference' AS citus_table_type"
+        )
+        told = [step.sql for step in plan(cursor, keys_only=False)]
+        dropped = [sql for sql in told if " DISABLE ROW LEVEL SECURITY; DROP POLICY " in sql]
+        assert len(dropped) > 70
+        move = "SELECT create_reference_table('{}')"
+        assert told.index(dropped[-1]) < told.index(move.format("accounts_user"))
+        assert move.format("accounts_tenant") not in told
+        for sql in dropped:
+            cursor.execute(sql)
+        cursor.execute("SELECT count(*) FROM pg_policy")
+        assert cursor.fetchone() == (0,)
+        assert [step.sql for step in plan(cursor, keys_only=False)] == [
+            sql for sql in told if sql not in dropped
+        ]
+        transaction.set_rollback(True)
+
+
 def test_without_citus_it_says_what_is_missing() -> None:
     with pytest.raises(CommandError, match=r"no extension `citus`.*--keys-only"):
         call_command("distribute")
