@@ -14,6 +14,7 @@ from operator import itemgetter
 from typing import Any, Final
 
 import msgspec
+from django.conf import settings
 from django.db import DataError, IntegrityError, InternalError, connection, transaction
 from django.db.models import TextChoices
 from uuid_utils import uuid7
@@ -47,8 +48,10 @@ COLUMNS: Final = (
 COLUMN_LIST: Final = ", ".join(f'"{column}"' for column in COLUMNS)
 # A process that freezes in its transaction holds up those who bring the same ids: only for so long.
 PATIENCE: Final = "SET LOCAL idle_in_transaction_session_timeout = '5s'; SET LOCAL lock_timeout = '5s'"
-# Nobody deletes them before we commit, as a foreign key sees to for each row.
-HOLD: Final = f"SELECT id FROM {Tenant._meta.db_table} WHERE id = ANY(%s::uuid[]) FOR KEY SHARE"  # noqa: S608
+LOOK: Final = f"SELECT id FROM {Tenant._meta.db_table} WHERE id = ANY(%s::uuid[])"  # noqa: S608
+# Nobody deletes them before we commit, as a foreign key sees to for each row. Citus, whose copies of the
+# tenants are on each server, would lock all of them in a way in which two writers always end in a deadlock.
+HOLD: Final = LOOK if settings.DATABASE_DISTRIBUTED else f"{LOOK} FOR KEY SHARE"
 CONFLICT: Final = "The id is taken by an event with another content, which stays as it is."
 
 
