@@ -27,6 +27,8 @@ TABLES: Final = """
 SELECT table_name FROM information_schema.tables
 WHERE table_schema = 'public' AND table_type = 'BASE TABLE' ORDER BY 1
 """
+CITUS: Final = "SELECT to_regclass('pg_dist_partition')"
+SPREAD: Final = "SELECT FROM pg_dist_partition"
 ROWS: Final = """
 SELECT count(*), coalesce(sum(('x' || substr(md5(t::text), 1, 15))::bit(60)::bigint), 0) FROM {} t
 """
@@ -85,8 +87,9 @@ class Postgres:
             return connection.execute(TABLES).fetchone() is None
 
     def save(self, file: Path) -> Digests:
-        """pg_dump and the digests see the same moment, while others go on writing."""
+        """pg_dump and the digests see the same moment, while others go on writing. Errors: BackupFailed."""
         with self._connect() as connection:
+            _require_one_server(connection)
             connection.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
             row = connection.execute("SELECT pg_export_snapshot()").fetchone()
             assert row is not None  # noqa: S101  (a SELECT without FROM has one row)
@@ -122,6 +125,15 @@ class Postgres:
         )
         if run.returncode:
             raise BackupFailed(f"{program}: {run.stderr.strip()[-500:]}")
+
+
+def _require_one_server(connection: "psycopg.Connection[Any]") -> None:
+    """pg_dump finds no row of a table whose rows are elsewhere, and does not say so."""
+    if connection.execute(CITUS).fetchone() != (None,) and connection.execute(SPREAD).fetchone() is not None:
+        raise BackupFailed(
+            "Tables of this database are spread over servers by Citus: back up the coordinator and each "
+            "worker, by a tool for clusters of PostgreSQL (docs/scale.md)."
+        )
 
 
 def dump_of(database: Mapping[str, Any]) -> SQLite | Postgres:

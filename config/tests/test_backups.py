@@ -160,6 +160,20 @@ def test_an_archive_that_is_cut_off_is_refused(full: Installation, make: Make, t
     assert there.database.is_empty()
 
 
+@pytest.mark.full
+def test_tables_on_other_servers_are_not_left_out_in_silence(
+    create_database: Callable[[], Postgres], tmp_path: Path
+) -> None:
+    """Citus tells of its tables in one of this name."""
+    place = Installation(create_database(), tmp_path, "1.0")
+    run(place, "CREATE TABLE pg_dist_partition (logicalrelid regclass)")
+    backup(place, tmp_path / "1.tar")
+    run(place, "INSERT INTO pg_dist_partition VALUES ('pg_dist_partition')")
+    with pytest.raises(BackupFailed, match="spread over servers by Citus"):
+        backup(place, tmp_path / "2.tar")
+    assert not (tmp_path / "2.tar").exists()
+
+
 def test_a_program_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.setattr(dumps, "DEBIAN", tmp_path)
