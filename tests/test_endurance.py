@@ -1,15 +1,20 @@
 """The endurance run's own arithmetic and books: it must see what is lost, doubled or growing."""
 
+from collections import Counter
+
 import pytest
 
 from config.loadtest.calls import Call
-from config.loadtest.sending import Sample
+from config.loadtest.figures import failures, figures
+from config.loadtest.sending import Sample, reason
 from tests.endurance.kills import Kill, phases
 from tests.endurance.ledger import Books
 from tests.endurance.memory import Sample as Size
-from tests.endurance.memory import trends
+from tests.endurance.memory import sizes, trends
+from tests.endurance.outcome import Outcome
 
 LINES = {"platform": "aws", "os_version": "debian-12", "image_type": "base"}
+RULE = "more than 10 MB or 5% an hour in the second half of its longest life"
 
 
 @pytest.fixture
@@ -68,19 +73,61 @@ def test_errors_belong_to_the_phase_in_which_they_were_seen() -> None:
     assert (after.last_error, after.error_percent) == (4.5, 100.0)
 
 
-def sizes(name: str, pid: int, megabytes: list[float]) -> list[Size]:
-    return [Size(60.0 * n, name, pid, 0, round(1024 * size)) for n, size in enumerate(megabytes)]
+def lived(name: str, pid: int, megabytes: list[float]) -> list[Size]:
+    """Looked at each minute."""
+    return [Size(60.0 * n, name, pid, 0, round(1024 * size), 0) for n, size in enumerate(megabytes)]
 
 
-def test_a_slope_is_that_of_the_longest_life_after_its_warm_up() -> None:
-    grown = sizes("web1", 1, [50, 80, 100, *(100 + n for n in range(9))])
-    flat = sizes("ws", 2, [10, 20, 30, *[40] * 9])
-    found = {trend.name: trend for trend in trends([*grown, *flat, *sizes("web1", 3, [900] * 5)])}
-    assert (found["web1"].start, found["web1"].end, found["web1"].most) == (50, 108, 108)
-    assert found["web1"].mb_per_hour == pytest.approx(60)
-    assert found["ws"].mb_per_hour == pytest.approx(0)
+def test_growth_is_that_of_the_second_half_of_the_longest_life() -> None:
+    grown = lived("web1", 1, [50, 80, *[100] * 8, *(100 + n for n in range(10))])
+    filled = lived("ws", 2, [10 * min(n, 10) for n in range(21)])
+    large = lived("worker", 3, [400 + 0.3 * n for n in range(21)])
+    short = lived("redis", 4, [10 * n for n in range(10)])
+    found = {
+        each.name: each for each in trends([*grown, *filled, *large, *short, *lived("web1", 9, [900] * 5)])
+    }
+    assert (found["web1"].start, found["web1"].middle, found["web1"].end) == (50, 100, 109)
+    slopes = {name: round(trend.mb_per_hour) for name, trend in found.items()}
+    assert slopes == {"redis": 600, "web1": 60, "worker": 18, "ws": 0}
+    verdicts = {name: trend.verdict for name, trend in found.items()}
+    assert verdicts == {"redis": "too short to tell", "web1": "grows", "worker": "flat", "ws": "flat"}
 
 
-def test_too_few_samples_tell_no_slope() -> None:
-    (trend,) = trends(sizes("redis", 1, [1, 2, 3]))
-    assert (trend.mb_per_hour, trend.end) == (None, 3)
+def test_shared_memory_is_told_apart_from_what_is_a_process_s_own() -> None:
+    rollup = "00-ff ---p 0 00:00 0  [rollup]\nRss: 900 kB\nPss: 500 kB\nPss_Anon: 90 kB\nPss_Shmem: 400 kB\n"
+    assert sizes(rollup) == (900, 100, 400)
+
+
+def outcome(memory: list[Size], failed: list[Sample]) -> Outcome:
+    counted = Counter({"events": 1})
+    return Outcome(60, figures("All", failed, 60), [], failures(failed), [], trends(memory), counted, [])
+
+
+def test_the_report_says_who_grows_and_which_calls_failed() -> None:
+    grown = lived("web1", 1, [100.0 + n for n in range(21)])
+    failed = [
+        Sample(3, 1, "GET /usage", 503, "service_unavailable: Away."),
+        Sample(1, 1, "GET /usage", 503, "service_unavailable: Away."),
+        Sample(5, 0.5, "POST /events", 0, "TimeoutError: timed out"),
+        Sample(6, 1, "GET /usage", 429),
+    ]
+    found = outcome(grown, failed)
+    text = found.text()
+    assert "- failed 2 times, first after 2 s: GET /usage: 503 service_unavailable: Away." in text
+    assert "- failed 1 times, first after 5.5 s: POST /events: no answer TimeoutError: timed out" in text
+    assert text.count("- failed") == 2
+    assert f"Memory grows by {RULE}: web1 (+60.0 MB)." in text
+    assert found.document()["memory_mb"][0]["verdict"] == "grows"
+
+
+def test_the_report_says_that_memory_is_flat_and_of_how_many_that_is_said() -> None:
+    memory = [*lived("web1", 1, [100.0] * 20), *lived("ws", 2, [90.0] * 20), *lived("redis", 3, [1.0, 9.0])]
+    text = outcome(memory, []).text()
+    assert f"Memory is flat: none of 2 processes that lived long enough to tell grew by {RULE}." in text
+
+
+def test_a_failed_call_is_told_with_the_words_of_its_answer() -> None:
+    assert reason({"error": "not_found", "message": "No such build."}) == "not_found: No such build."
+    assert reason(ConnectionResetError("gone")) == "ConnectionResetError: gone"
+    assert len(reason({"error": "x", "message": "y" * 900})) == 200
+    assert reason(None) == ""

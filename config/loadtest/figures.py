@@ -5,9 +5,8 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
-from config.loadtest.sending import NO_ANSWER, Sample
+from config.loadtest.sending import LIMITED, NO_ANSWER, Sample
 
-LIMITED: Final = 429
 PERCENTILES: Final = (50, 95, 99)
 
 
@@ -37,11 +36,11 @@ def figures(name: str, samples: Iterable[Sample], seconds: float) -> Figures:
     statuses = Counter(sample.status for sample in samples)
     times = sorted(s.seconds * 1000 for s in samples if s.status not in {NO_ANSWER, LIMITED})
     p50, p95, p99 = (round(percentile(times, percent), 1) for percent in PERCENTILES)
-    failed = sum(n for status, n in statuses.items() if status == NO_ANSWER or status >= 400)
+    errors = sum(sample.failed for sample in samples)
     told = {str(status) if status else "no answer": n for status, n in sorted(statuses.items())}
     rate, longest = round(len(samples) / seconds, 1), round(times[-1], 1) if times else 0.0
     limited = statuses[LIMITED]
-    return Figures(name, len(samples), rate, p50, p95, p99, longest, failed - limited, limited, told)
+    return Figures(name, len(samples), rate, p50, p95, p99, longest, errors, limited, told)
 
 
 def by_call(samples: Iterable[Sample], seconds: float) -> list[Figures]:
@@ -57,6 +56,26 @@ def by_second(samples: Iterable[Sample], seconds: float) -> list[Figures]:
     for sample in samples:
         found[min(int(sample.at), len(found) - 1)].append(sample)
     return [figures(str(number), part, 1) for number, part in enumerate(found)]
+
+
+class Failure(NamedTuple):
+    """Calls that failed alike; `first` is when it was seen first, in seconds."""
+
+    name: str
+    status: int
+    why: str
+    calls: int
+    first: float
+
+
+def failures(samples: Iterable[Sample]) -> list[Failure]:
+    """Those of one name, status and reason together, the most first."""
+    found: defaultdict[tuple[str, int, str], list[float]] = defaultdict(list)
+    for sample in samples:
+        if sample.failed:
+            found[sample.name, sample.status, sample.why].append(round(sample.at + sample.seconds, 1))
+    alike = [Failure(*kind, len(seen), min(seen)) for kind, seen in found.items()]
+    return sorted(alike, key=lambda failure: (-failure.calls, failure.first))
 
 
 class Fairness(NamedTuple):

@@ -15,15 +15,25 @@ from config.loadtest.calls import Call, Caller
 
 PATIENCE_SECONDS: Final = 30.0
 NO_ANSWER: Final = 0
+LIMITED: Final = 429
+TOLD_CHARACTERS: Final = 200
 
 
 class Sample(NamedTuple):
-    """When a call was due, and how long until its answer, in seconds; its status, 0 without one."""
+    """When a call was due, and how long until its answer, in seconds; its status, 0 without one.
+
+    `why` it failed, in the words of the answer or of what came in place of one.
+    """
 
     at: float
     seconds: float
     name: str
     status: int
+    why: str = ""
+
+    @property
+    def failed(self) -> bool:
+        return self.status == NO_ANSWER or (self.status >= http.client.BAD_REQUEST and self.status != LIMITED)
 
 
 @dataclass(frozen=True)
@@ -78,8 +88,8 @@ def measure(
         while (moment := due()) < start + seconds and not ended():
             time.sleep(max(0.0, moment - time.monotonic()))
             call = caller.choose()
-            status = exchange(target, connection, caller, call)
-            samples.append(Sample(moment - start, time.monotonic() - moment, call.name, status))
+            status, why = exchange(target, connection, caller, call)
+            samples.append(Sample(moment - start, time.monotonic() - moment, call.name, status, why))
         connection.close()
         return samples
 
@@ -87,15 +97,27 @@ def measure(
         return sorted(sample for found in pool.map(work, range(connections)) for sample in found)
 
 
-def exchange(target: Target, connection: http.client.HTTPConnection, caller: Caller, call: Call) -> int:
-    """Send one call and let its caller know the answer; the status."""
+def exchange(
+    target: Target, connection: http.client.HTTPConnection, caller: Caller, call: Call
+) -> tuple[int, str]:
+    """Send one call and let its caller know the answer; the status, and why it failed if it did."""
     try:
         status, body, _ = target.send(connection, call)
-    except (OSError, http.client.HTTPException, ValueError):
+        why = reason(body) if status >= http.client.BAD_REQUEST else ""
+    except (OSError, http.client.HTTPException, ValueError) as error:
         connection.close()
-        status, body = NO_ANSWER, None
+        status, body, why = NO_ANSWER, None, reason(error)
     caller.answered(call, status, body)
-    return status
+    return status, why
+
+
+def reason(told: Any) -> str:
+    """What an error's body says, or what an exception is, in a line."""
+    if isinstance(told, Exception):
+        told = {"error": type(told).__name__, "message": told}
+    if not isinstance(told, dict):
+        return ""
+    return f"{told.get('error', '')}: {told.get('message', '')}"[:TOLD_CHARACTERS]
 
 
 def flood(target: Target, tenant: str, seed: int, rate: float, seconds: float, ended: Any) -> None:

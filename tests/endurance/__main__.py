@@ -27,7 +27,7 @@ def main() -> None:
     asked.report.write_text(json.dumps(outcome.document(), indent=1))
     print(outcome.text())
     print(f"The report is in {asked.report}.")
-    sys.exit(not outcome.is_good)
+    sys.exit(not outcome.is_good or bool(outcome.growing))
 
 
 if __name__ == "__main__":

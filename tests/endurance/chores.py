@@ -2,9 +2,10 @@
 
 import http.client
 import json
+import re
 import threading
+import time
 from abc import abstractmethod
-from collections import Counter
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Final
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 from websockets.exceptions import WebSocketException
 from websockets.sync.client import connect
 
-from config.loadtest.sending import Target
+from config.loadtest.sending import NO_ANSWER, Sample, Target, reason
 
 PATIENCE_SECONDS: Final = 30.0
 RETRY_SECONDS: Final = 0.5
@@ -26,6 +27,7 @@ FIRST_DAY: Final = date(2026, 1, 1)
 CLIENT: Final = "829449"  # one that Gcore's simulator knows
 DAY: Final = "2026-03-05"
 BOUNDARY: Final = "endurance"
+ID: Final = re.compile(r"\b[0-9a-f]{8}-[0-9a-f-]{27}\b")
 
 
 class Chore(threading.Thread):
@@ -38,9 +40,10 @@ class Chore(threading.Thread):
         self.target = target
         self.tenant = tenant
         self.ended = threading.Event()
-        self.answers: Counter[int] = Counter()
+        self.failed: list[Sample] = []
 
     def run(self) -> None:
+        self._start = time.monotonic()
         while not self.ended.is_set():
             self.work()
             self.ended.wait(self.every)
@@ -56,14 +59,19 @@ class Chore(threading.Thread):
         try:
             connection.request(method, f"/api/v1{path}", body, headers)
             answer = connection.getresponse()
-            text = answer.read()
-            self.answers[answer.status] += 1
-            return json.loads(text or b"null") if answer.status < http.client.BAD_REQUEST else None
-        except (OSError, http.client.HTTPException, ValueError):
-            self.answers[0] += 1
-            return None
+            told = json.loads(answer.read() or b"null")
+            if answer.status < http.client.BAD_REQUEST:
+                return told
+            self._note(f"{method} {path}", answer.status, told)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self._note(f"{method} {path}", NO_ANSWER, error)
         finally:
             connection.close()
+        return None
+
+    def _note(self, name: str, status: int, told: Any) -> None:
+        at = time.monotonic() - self._start
+        self.failed.append(Sample(at, 0.0, ID.sub("{id}", name), status, reason(told)))
 
 
 class Bills(Chore):
@@ -137,8 +145,8 @@ class Listener(Chore):
                 self.opened += 1
                 while not self.ended.is_set():
                     self._hear(socket)
-        except (OSError, WebSocketException):
-            self.answers[0] += 1
+        except (OSError, WebSocketException) as error:
+            self._note("the activity stream", NO_ANSWER, error)
 
     def _hear(self, socket: Any) -> None:
         try:

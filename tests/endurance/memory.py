@@ -10,34 +10,54 @@ from typing import Any, Final, NamedTuple
 from bench.stack import tree
 from tests.servers import Server
 
-WARM_UP: Final = 0.25  # of the life of a process
-FEWEST: Final = 8  # samples that a slope is told from
+LONG_ENOUGH: Final = 15 * 60.0  # seconds of a life of which is said whether it grows
+FLAT_MB_PER_HOUR: Final = 10.0  # or,
+FLAT_SHARE_PER_HOUR: Final = 0.05  # where that is more, of what it holds
+
+SHORT: Final = "too short to tell"
+FLAT: Final = "flat"
+GROWS: Final = "grows"
 
 
 class Sample(NamedTuple):
-    """Of a server and its children at one moment, in kilobytes. PSS divides what several share among them."""
+    """Of a server and its children at one moment, in kilobytes.
+
+    `own` is the PSS, which divides what several share among them, without shared memory. That is `shared`:
+    PostgreSQL's buffers, which fill up to the size that they were given.
+    """
 
     at: float
     name: str
     pid: int
     rss: int
-    pss: int
+    own: int
+    shared: int
 
 
 class Trend(NamedTuple):
-    """Of the longest life of one server, in megabytes (PSS); the slope is that after the warm-up."""
+    """Of the longest life of one server, in megabytes: what is its own at its start, in its middle and at its
+    end, and how that grew from the middle on."""
 
     name: str
     seconds: float
     start: float
-    warm: float
+    middle: float
     end: float
     most: float
-    end_rss: float
-    mb_per_hour: float | None
+    shared: float
+    rss: float
+    mb_per_hour: float
+
+    @property
+    def verdict(self) -> str:
+        if self.seconds < LONG_ENOUGH:
+            return SHORT
+        allowed = max(FLAT_MB_PER_HOUR, FLAT_SHARE_PER_HOUR * self.end)
+        return GROWS if self.mb_per_hour > allowed else FLAT
 
     def document(self) -> dict[str, Any]:
-        return {key: round(v, 1) if isinstance(v, float) else v for key, v in self._asdict().items()}
+        told = {key: round(v, 1) if isinstance(v, float) else v for key, v in self._asdict().items()}
+        return {**told, "verdict": self.verdict}
 
 
 def measured(servers: Iterable[Server], since: float) -> list[Sample]:
@@ -47,16 +67,23 @@ def measured(servers: Iterable[Server], since: float) -> list[Sample]:
 
 def _measured(server: Server, at: float) -> Sample:
     sizes = [_sizes(pid) for pid in tree(server.pid)]
-    return Sample(at, server.name, server.pid, sum(rss for rss, _ in sizes), sum(pss for _, pss in sizes))
+    return Sample(at, server.name, server.pid, *(sum(each) for each in zip(*sizes, strict=True)))
 
 
-def _sizes(pid: int) -> tuple[int, int]:
+def _sizes(pid: int) -> tuple[int, int, int]:
     try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+        text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     except (FileNotFoundError, ProcessLookupError):
-        return 0, 0
+        return 0, 0, 0
+    return sizes(text)
+
+
+def sizes(rollup: str) -> tuple[int, int, int]:
+    """RSS, PSS without shared memory, and that of shared memory, of /proc/PID/smaps_rollup."""
+    lines = rollup.splitlines()[1:]
     told = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return told.get("Rss", 0), told.get("Pss", 0)
+    shared = told.get("Pss_Shmem", 0)
+    return told.get("Rss", 0), told.get("Pss", 0) - shared, shared
 
 
 def trends(samples: Iterable[Sample]) -> list[Trend]:
@@ -70,13 +97,19 @@ def trends(samples: Iterable[Sample]) -> list[Trend]:
 
 
 def _trend(life: Sequence[Sample]) -> Trend:
-    warm = life[int(len(life) * WARM_UP) :]
-    pss = [sample.pss / 1024 for sample in life]
     first, last = life[0], life[-1]
-    slope = None
-    if len(warm) >= FEWEST:
-        fit = statistics.linear_regression([s.at for s in warm], [s.pss / 1024 for s in warm])
-        slope = fit.slope * 3600
+    middle = (first.at + last.at) / 2
+    own = {sample.at: sample.own / 1024 for sample in life}
+    half = {at: size for at, size in own.items() if at >= middle}
+    slope = statistics.linear_regression([*half], [*half.values()]).slope if len(half) > 1 else 0.0
     return Trend(
-        first.name, last.at - first.at, pss[0], warm[0].pss / 1024, pss[-1], max(pss), last.rss / 1024, slope
+        first.name,
+        last.at - first.at,
+        own[first.at],
+        next(iter(half.values())),
+        own[last.at],
+        max(own.values()),
+        last.shared / 1024,
+        last.rss / 1024,
+        slope * 3600,
     )

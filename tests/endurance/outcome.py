@@ -5,18 +5,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from config.loadtest.figures import Figures
+from config.loadtest.figures import Failure, Figures
+from config.loadtest.sending import NO_ANSWER
 from tests.endurance.kills import Kill, Phase
-from tests.endurance.memory import Trend
+from tests.endurance.memory import FLAT_MB_PER_HOUR, FLAT_SHARE_PER_HOUR, GROWS, SHORT, Trend
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """`counted` is what was answered to be kept, by its kind; `wrong` has a sentence for each difference."""
+    """`counted` is what was answered to be kept, by its kind; `wrong` has a sentence for each difference.
+
+    `failures` are those of the calls, and of the chores beside them.
+    """
 
     seconds: float
     total: Figures
     phases: Sequence[Phase]
+    failures: Sequence[Failure]
     kills: Sequence[Kill]
     memory: Sequence[Trend]
     counted: Counter[str]
@@ -25,6 +30,10 @@ class Outcome:
     @property
     def is_good(self) -> bool:
         return not self.wrong and all(self.counted.values())
+
+    @property
+    def growing(self) -> list[Trend]:
+        return [trend for trend in self.memory if trend.verdict == GROWS]
 
     def document(self) -> dict[str, Any]:
         return {
@@ -40,6 +49,7 @@ class Outcome:
                 }
                 for phase in self.phases
             ],
+            "failures": [failure._asdict() for failure in self.failures],
             "recovery_seconds": {kill.name: round(kill.well - kill.at, 1) for kill in self.kills},
             "memory_mb": [trend.document() for trend in self.memory],
             "counted": dict(self.counted),
@@ -47,7 +57,7 @@ class Outcome:
         }
 
     def text(self) -> str:
-        return "\n".join((*self._calls(), "", *self._memory(), "", *self._verdict()))
+        return "\n".join((*self._calls(), *self._failures(), "", *self._memory(), "", *self._verdict()))
 
     def _calls(self) -> list[str]:
         lines = ["                        calls   errors         p50       p99   errors for   well after"]
@@ -60,15 +70,34 @@ class Outcome:
             )
         return lines
 
+    def _failures(self) -> list[str]:
+        return [
+            f"- failed {each.calls} times, first after {each.first} s: {each.name}:"
+            f" {'no answer' if each.status == NO_ANSWER else each.status} {each.why}"
+            for each in self.failures
+        ]
+
     def _memory(self) -> list[str]:
-        lines = ["MB (PSS)     start   warm    end   most    RSS   an hour   seconds of its longest life"]
-        for m in self.memory:
-            slope = "" if m.mb_per_hour is None else f"{m.mb_per_hour:+.1f}"
-            lines.append(
-                f"{m.name:<11} {m.start:>6.1f} {m.warm:>6.1f} {m.end:>6.1f} {m.most:>6.1f} {m.end_rss:>6.1f}"
-                f" {slope:>9}   {m.seconds:.0f}"
-            )
-        return lines
+        lines = [
+            f"{m.name:<13} {m.start:>7.1f} {m.middle:>7.1f} {m.end:>6.1f} {m.most:>6.1f} {m.shared:>7.1f}"
+            f" {m.rss:>6.1f} {m.mb_per_hour:>+9.1f} {m.seconds / 60:>9.1f}   {m.verdict}"
+            for m in self.memory
+        ]
+        title = "MB              start  middle    end   most  shared    RSS   an hour   minutes"
+        return [title, *lines, self._memory_verdict()]
+
+    def _memory_verdict(self) -> str:
+        told = [trend for trend in self.memory if trend.verdict != SHORT]
+        if not told:
+            return "Memory: no process lived long enough to tell whether it grows."
+        rule = (
+            f"more than {FLAT_MB_PER_HOUR:.0f} MB or {FLAT_SHARE_PER_HOUR:.0%} an hour"
+            " in the second half of its longest life"
+        )
+        if self.growing:
+            names = ", ".join(f"{each.name} ({each.mb_per_hour:+.1f} MB)" for each in self.growing)
+            return f"Memory grows by {rule}: {names}."
+        return f"Memory is flat: none of {len(told)} processes that lived long enough to tell grew by {rule}."
 
     def _verdict(self) -> list[str]:
         counted = ", ".join(f"{number:,} {kind}" for kind, number in self.counted.items())

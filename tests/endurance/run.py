@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
-from config.loadtest.figures import figures
+from config.loadtest.figures import failures, figures
 from config.loadtest.sending import Sample, Target, measure
 from deploy.local import settings
 from deploy.local.picture import ROOT
@@ -101,6 +101,7 @@ class Run:
             self.lasted,
             figures("All", samples, self.lasted),
             list(phases(self.watch.kills, samples, self.lasted)),
+            failures([*samples, *self.bills.failed, *self.reports.failed, *self.listener.failed]),
             self.watch.kills,
             memory.trends(self.memory),
             counted,
