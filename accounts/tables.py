@@ -14,10 +14,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import Any, Final, NamedTuple
 
-from openpyxl import Workbook
-
 from accounts.errors import ValidationFailed
-from accounts.sheets import long_sheet, xlsx_cell
 from accounts.snapshot import snapshot
 from accounts.streams import Parts, csv_parts, file_parts, taken
 from accounts.wire import encode
@@ -58,6 +55,10 @@ def xlsx_table(title: str, columns: Columns, rows: Rows) -> Parts:
 
     Errors: ValidationFailed, at once, when there are more rows than a sheet has.
     """
+    from openpyxl import Workbook
+
+    from accounts.workbooks import long_sheet, xlsx_cell
+
     file = tempfile.TemporaryFile()  # noqa: SIM115  (closed by whoever reads it)
     with snapshot():
         book = Workbook(write_only=True)

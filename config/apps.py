@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 from django.conf import settings
 from django.contrib.admin.apps import AdminConfig
@@ -25,6 +27,8 @@ class BackOfficeConfig(AdminConfig):
 
     def ready(self) -> None:
         super().ready()
+        gc.freeze()  # all is loaded now, and stays
+        gc.enable()
         from django.contrib import admin
         from django.contrib.auth.models import Group
 

@@ -6,7 +6,7 @@ from decimal import Context, Decimal
 from typing import Any, Final
 
 from accounts.exact import canonical
-from accounts.sheets import XLSX_MAX_DIGITS, Cell, csv_file, xlsx_file
+from accounts.sheets import XLSX_MAX_DIGITS, Cell, csv_file
 from gcore.queries.reconciliation import Comparison, Line
 
 NUMBERS: Final = ("provider", "own", "difference", "percent", "before", "price", "recomputed", "billed")
@@ -20,6 +20,8 @@ def comparison_csv(found: Comparison) -> bytes:
 
 def comparison_xlsx(found: Comparison) -> bytes:
     """What is reckoned from the month before has no more digits than a spreadsheet's number."""
+    from accounts.workbooks import xlsx_file
+
     lines = [
         dataclasses.replace(line, before=line.before and NUMBER.plus(line.before)) for line in found.lines
     ]

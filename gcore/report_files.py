@@ -11,11 +11,9 @@ from typing import IO, Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from openpyxl import Workbook
-from openpyxl.utils import get_column_letter
 
 from accounts.errors import ValidationFailed
-from accounts.sheets import Cell, long_sheet, xlsx_cell
+from accounts.sheets import Cell
 from accounts.snapshot import snapshot
 from accounts.streams import PART, Parts, csv_parts, file_parts, streamed
 from accounts.wire import encode
@@ -56,6 +54,11 @@ def report_xlsx(report: Report) -> IO[bytes]:
 
     Errors: ValidationFailed when a product has more rows than a sheet.
     """
+    from openpyxl import Workbook
+    from openpyxl.utils import get_column_letter
+
+    from accounts.workbooks import long_sheet, xlsx_cell
+
     if any(job.row_count > XLSX_MAX_ROWS for job in report.completed):
         raise ValidationFailed.field("format", f"a sheet of XLSX holds {XLSX_MAX_ROWS:,} rows; take CSV.")
     names = [name for name in _names(report) if name != PRODUCT]

@@ -7,12 +7,9 @@ from collections.abc import Generator
 from decimal import Decimal
 from typing import IO, Any, Final
 
-from openpyxl import load_workbook
-
 from accounts.errors import ValidationFailed
 from accounts.wire import decode
 from inventory.files.opening import ALWAYS_UNPACKED, MOST_TIMES
-from inventory.files.xlsx_table import BROKEN, check_workbook
 
 BOM: Final = b"\xef\xbb\xbf"
 ZIP: Final = b"PK\x03\x04"
@@ -83,6 +80,10 @@ def _json_records(body: bytes) -> Generator[Record, None, None]:
 
 
 def _xlsx_records(file: IO[bytes]) -> Generator[Record, None, None]:
+    from openpyxl import load_workbook
+
+    from inventory.files.xlsx_table import BROKEN, check_workbook
+
     try:
         check_workbook(file, MOST_TIMES, ALWAYS_UNPACKED)
         book = load_workbook(file, read_only=True, data_only=True)

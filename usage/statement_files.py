@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
-from accounts.sheets import Cell, csv_file, xlsx_file
+from accounts.sheets import Cell, csv_file
 from accounts.wire import encode
 from usage.models import Statement
 from usage.queries.statements import adjustments_of
@@ -19,6 +19,8 @@ def statement_csv(statement: Statement) -> bytes:
 
 
 def statement_xlsx(statement: Statement) -> bytes:
+    from accounts.workbooks import xlsx_file
+
     return xlsx_file(f"Statement {statement.number}", COLUMNS, _rows(statement))
 
 

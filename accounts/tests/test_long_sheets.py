@@ -7,7 +7,7 @@ from typing import Any
 import openpyxl
 from openpyxl import Workbook
 
-from accounts.sheets import long_sheet, xlsx_cell
+from accounts.workbooks import long_sheet, xlsx_cell
 
 ROWS: list[tuple[Any, ...]] = [
     ("plain", Decimal("0.4965"), 7),

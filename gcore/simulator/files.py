@@ -8,8 +8,6 @@ from decimal import Decimal
 from itertools import chain, cycle, islice
 from typing import Any, Final
 
-from openpyxl import Workbook
-
 from gcore.simulator.state import Knobs
 from gcore.simulator.wire import Answer
 from gcore.simulator.world import CLIENTS, RESELLER, Client, Feature, resources
@@ -74,6 +72,8 @@ def _json(header: Row, rows: Iterable[Row]) -> Iterator[bytes]:
 
 
 def _xlsx(header: Row, rows: Iterable[Row]) -> bytes:
+    from openpyxl import Workbook  # see accounts/workbooks.py
+
     book = Workbook(write_only=True)
     sheet = book.create_sheet("Report")
     for row in chain([header], rows):

@@ -13,7 +13,6 @@ from django.conf import settings
 from inventory.files.csv_table import CsvTable
 from inventory.files.json_table import JsonTable
 from inventory.files.table import MEBIBYTE, BadFile, Table
-from inventory.files.xlsx_table import XlsxTable
 
 GZIP: Final = b"\x1f\x8b"
 ZIP: Final = b"PK\x03\x04"
@@ -49,6 +48,8 @@ def _table(file: IO[bytes], stack: ExitStack) -> Table:
         if start.startswith((GZIP, ZIP)):
             raise BadFile("The gzip file holds another archive; send what is inside.")
     if start.startswith(ZIP):
+        from inventory.files.xlsx_table import XlsxTable  # with openpyxl, see accounts/workbooks.py
+
         return XlsxTable(file, MOST_TIMES, ALWAYS_UNPACKED)
     if start.startswith((OLD_EXCEL, PARQUET, b"%PDF")):
         raise BadFile("The file is none of CSV, XLSX and JSON. Save it as one of these.")

@@ -5,9 +5,6 @@ import io
 import tempfile
 from typing import IO, Any, Final
 
-from openpyxl import Workbook
-
-from accounts.sheets import xlsx_cell
 from accounts.wire import encode
 from inventory.files.table import Record, Table
 
@@ -53,12 +50,16 @@ class Rejects:
 
     def _begin(self) -> None:
         if self._table.format == "xlsx":
+            from openpyxl import Workbook
+
             self._sheet = Workbook(write_only=True).create_sheet("Rejected")
             self._append(self._header)
         elif self._table.format == "csv" and self.file is not None:
             self.file.write(self._line(self._header))
 
     def _append(self, cells: list[str]) -> None:
+        from accounts.workbooks import xlsx_cell
+
         self._sheet.append([xlsx_cell(self._sheet, cell) for cell in cells])
 
     def _line(self, cells: list[str]) -> bytes:

@@ -44,6 +44,7 @@ def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None
 @pytest.hookimpl(wrapper=True)
 def pytest_collection() -> Generator[None, Any, Any]:
     """Nor is it looked through during the tests, and what they leave behind less often than is usual."""
+    gc.disable()  # Django's setup has enabled it
     try:
         return (yield)
     finally:
