@@ -14,7 +14,8 @@ from bench.reference.gateway import STREAM, Event
 
 INSERT = (
     f"INSERT INTO usage_usageevent ({COLUMNS})"
-    f" VALUES ({', '.join(['%s'] * 12)}, '', '', now()) ON CONFLICT (tenant_id, event_id, revision) DO NOTHING"
+    f" VALUES ({', '.join(['%s'] * 12)}, '', '', now())"
+    " ON CONFLICT (tenant_id, event_id, revision) DO NOTHING"
 )
 
 
