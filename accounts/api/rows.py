@@ -24,6 +24,7 @@ PLAIN: Final[dict[type, Callable[[Any], Any] | None]] = {
     serializers.FloatField: None,
     serializers.BooleanField: None,
     serializers.DictField: None,
+    serializers.ListField: None,
     serializers.UUIDField: str,
     serializers.DateTimeField: _moment,
 }

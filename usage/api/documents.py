@@ -7,11 +7,12 @@ from zoneinfo import ZoneInfo
 from rest_framework import serializers
 from rest_framework.exceptions import ValidationError
 
+from accounts.api.rows import RowSerializer
 from usage.models import UsageEvent
 from usage.queries.events import billed_cost
 
 
-class UsageEventResponse(serializers.ModelSerializer[UsageEvent]):
+class UsageEventResponse(RowSerializer):
     tenant_id = serializers.SerializerMethodField()
     total_cost = serializers.SerializerMethodField(
         help_text="What the sender gave in billing_info, as a decimal string."
