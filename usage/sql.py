@@ -24,6 +24,7 @@ from usage.exact import COST_TEXT, CURRENCY_TEXT, DEFAULT_CURRENCY, NO_CURRENCY
 
 JSON_COLUMNS: Final = frozenset({"metrics", "metadata", "billing_info"})
 MODEL_LENGTH: Final = 255
+FLOAT_SLACK: Final = Decimal("1e-15")  # more than a product of floats errs, relative to it
 
 
 class SentCost(JsonNumber):
@@ -123,18 +124,24 @@ def PropertyText(path: str | Sequence[str]) -> Expression:  # noqa: N802  (used 
 class ExactRank(ExactAggregate):
     """The number at the nearest rank: the least that at least this share (0 < share <= 1) does not exceed.
 
-    No null may be among the numbers.
+    The share has up to five digits after the point, and up to 10^9 numbers are ranked right. Nulls are none.
     """
 
     sqlite = "sky_rank"
 
     def __init__(self, expression: Any, share: Decimal) -> None:
         super().__init__(expression, Value(share, ExactNumberField()))
+        self.share = share
 
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
-        (number, n), (share, s) = (compiler.compile(part) for part in self.get_source_expressions()[:2])
-        sql = f"(ARRAY_AGG({number} ORDER BY {number}))[CEIL({share} * COUNT(*))::int]"
-        return sql, (*n, *n, *s)
+        number, params = compiler.compile(self.get_source_expressions()[0])
+        sql = f"PERCENTILE_DISC(%s::float8) WITHIN GROUP (ORDER BY {number})"
+        return sql, (float_share(self.share), *params)
+
+
+def float_share(share: Decimal) -> float:
+    """PostgreSQL rounds the share times the count up, as floats: never may their product be too large."""
+    return float(share * (1 - FLOAT_SLACK))
 
 
 class Latest(ExactAggregate):

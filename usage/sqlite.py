@@ -50,8 +50,9 @@ class _Rank:
         self.numbers: list[Decimal] = []
         self.share = Decimal(1)
 
-    def step(self, value: str, share: str) -> None:
-        self.numbers.append(Decimal(value))
+    def step(self, value: str | None, share: str) -> None:
+        if value is not None:
+            self.numbers.append(Decimal(value))
         self.share = Decimal(share)
 
     def finalize(self) -> str | None:

@@ -59,7 +59,7 @@ def meter_explain(
 def _behind(meter: Meter, measure: Measure, question: Question) -> Any:
     """The events of the window; where values stand until the next one, also the last one before it."""
     counted, _ = metered_events(meter, measure, question)
-    events = counted.annotate(it=Value(1) if measure.value is None else F("it"))
+    events = counted.annotate(it=Value(1) if measure.value is None else F("it")).filter(it__isnull=False)
     within = events.filter(timestamp__gte=question.start, timestamp__lt=question.end)
     if measure.aggregation != A.TIME_WEIGHTED:
         return within

@@ -139,22 +139,24 @@ def raw_figures(meter: Meter, measure: Measure, question: Question, edges: list[
     rows = within.annotate(window=window).values("window", *names).annotate(**measure.aggregates())
     return {
         (row["window"], tuple(row[name] for name in names)): measure.result(row)
-        for row in rows[: MOST_ROWS + 1]
-        if row["figure"] is not None
+        for row in rows.filter(figure__isnull=False)[: MOST_ROWS + 1]
     }
 
 
 def metered_events(meter: Meter, measure: Measure, question: Question) -> tuple[Any, list[str]]:
     """The events that count, of all time, with their value as `it`, and the names of their groups' texts.
 
-    One per event is no value.
+    One per event is no value. Those without one are left out, but not where a percentile passes them over:
+    to read a value twice takes half as long again.
     """
     events = UsageEvent.objects.for_tenant(meter.tenant).live().order_by()
     for part in (measure.filter, question.filter):
         events = events.filter(filter_q(part))
     value = measure.expression()
     if value is not None:
-        events = events.alias(it=value).filter(it__isnull=False)
+        events = events.alias(it=value)
+        if measure.aggregation != A.PERCENTILE:
+            events = events.filter(it__isnull=False)
     groups = {f"group_{place}": PropertyText(path) for place, path in enumerate(question.group_by)}
     events = events.annotate(**groups)
     for name, text in zip(groups, question.wanted.values(), strict=False):

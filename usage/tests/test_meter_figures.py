@@ -1,12 +1,13 @@
 """A meter's figures equal those of brute force over the events, to the last digit."""
 
+import math
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -19,6 +20,7 @@ from usage.queries import integrals, meters
 from usage.queries.measures import measure_of
 from usage.queries.meters import Question, meter_query, raw_figures
 from usage.rollups import recompute_all
+from usage.sql import float_share
 from usage.tests import brute
 from usage.tests.sums import mark
 
@@ -107,6 +109,22 @@ def test_a_percentile_is_by_nearest_rank(acme: Tenant, percentile: str, expected
 def test_a_percentile_does_not_suffer_from_floats(acme: Tenant) -> None:
     make(acme, *n(*range(1, 101)))
     assert figure(acme, "percentile", percentile=Decimal(7)) == 7  # 0.07 * 100 is above 7 in floats
+
+
+@given(thousandths=st.integers(1, 100_000), count=st.integers(1, 10**9))
+@example(thousandths=7_000, count=100)
+@example(thousandths=99_999, count=10**9)
+def test_no_share_of_any_count_is_rounded_to_another_rank(thousandths: int, count: int) -> None:
+    share = Decimal(thousandths) / 100_000
+    assert math.ceil(float_share(share) * count) == math.ceil(share * count)
+
+
+def test_what_has_no_number_is_passed_over_by_a_percentile(acme: Tenant) -> None:
+    make(acme, *n(3, 1, 2), {"metrics": {"n": "9"}}, {"metrics": {"n": 9}, "ended_at": NOON})
+    make(acme, {"user_id": "bert", "metrics": {"other": 9}})
+    by_user = Question(DAY.start, DAY.end, group_by=(("user_id",),))
+    found = meter_query(meter=meter(acme, "percentile", percentile=Decimal(100)), question=by_user)
+    assert [(row.group, row.value) for row in found.rows] == [(("anna",), Decimal(3))]
 
 
 def test_latest_is_by_timestamp_and_then_id(acme: Tenant) -> None:
