@@ -11,7 +11,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any, Final
 
 import psycopg
@@ -24,6 +23,7 @@ from tests.servers.process import free_port
 LOAD: Final = "from bench.fleet import load; import uuid; load(uuid.UUID('{tenant}'), {builds})"
 ASK: Final = "from bench.builds import ask_all; ask_all('{tenant}', '{key}')"
 CONNECTIONS: Final = 8
+WARM_UP: Final = 4  # seconds
 GOAL: Final = 300  # state reports per second on two cores
 # What is open, with the codes that lie before it; each gets its first before any its second.
 REPORTS: Final = """
@@ -116,27 +116,35 @@ def asked(question: Question, asker: Any, cache: Any) -> Callable[[], Any]:
 
 
 def reporting(stack: Stack, seconds: int) -> str:
-    """State reports per second, each of which moved a build, beside reads of one build by the same server."""
+    """State reports per second, each of which moved a build, beside reads of one build by the same server.
+
+    Both after a moment of reports in which processes and connections become warm.
+    """
     port = free_port()
     process = lane(stack, port)
-    with (
-        running(process),
-        psycopg.connect(stack.postgres.url, autocommit=True) as connection,
-        tempfile.TemporaryDirectory() as folder,
-    ):
-        reports = connection.execute(REPORTS).fetchall()
-        file = Path(folder) / "reports"
-        file.write_text("\n".join(f"{build} {code}" for build, code in reports))
-        path = f"/api/v1/builds/{reports[0][0]}"
+    with running(process), psycopg.connect(stack.postgres.url, autocommit=True) as connection:
+        report(connection, port, WARM_UP)
+        path = f"/api/v1/builds/{_open(connection)[0][0]}"
         read = run_wrk(port, path, READ.format(key=KEY), seconds=seconds, connections=CONNECTIONS)
         before, used = _states(connection), process.cpu_seconds()
-        script = SCRIPT.format(key=KEY, file=file)
-        load = run_wrk(port, path, script, seconds=seconds, connections=CONNECTIONS)
+        load = report(connection, port, seconds)
         used = process.cpu_seconds() - used
         written = _states(connection) - before
     if load.failed or read.failed or not load.requests <= written <= load.requests + CONNECTIONS:
         raise SystemExit(f"{load.failed} of {load.requests} reports failed, and {written} rows were written.")
     return told(load, read, used)
+
+
+def report(connection: "psycopg.Connection[Any]", port: int, seconds: int) -> Load:
+    with tempfile.NamedTemporaryFile("w") as file:
+        file.write("\n".join(f"{build} {code}" for build, code in _open(connection)))
+        file.flush()
+        script = SCRIPT.format(key=KEY, file=file.name)
+        return run_wrk(port, "/", script, seconds=seconds, connections=CONNECTIONS)
+
+
+def _open(connection: "psycopg.Connection[Any]") -> list[tuple[Any, ...]]:
+    return connection.execute(REPORTS).fetchall()
 
 
 def _states(connection: "psycopg.Connection[Any]") -> int:
