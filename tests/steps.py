@@ -4,6 +4,7 @@ Each step says its name, its seconds and those of processors; the last lines say
 tests really ran on.
 """
 
+import itertools
 import os
 import secrets
 import subprocess
@@ -13,14 +14,15 @@ import time
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import chain
 from pathlib import Path
 from typing import Final
 
 BIN: Final = Path(sys.executable).parent
 COLOURS: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 PYTEST: Final = f"python -m pytest -q --color={'yes' if COLOURS else 'no'}"
-WORKERS: Final = "-n 2 --dist loadscope"
+CORES: Final = 2
+# The tests in shares of about the same length; the last one is all that the others leave out.
+SHARES: Final = ("usage builds", "inventory", "accounts", "")
 # As strong as the deployment checks ask for; the servers are named but never contacted.
 PRODUCTION: Final = {
     "ENVIRONMENT": "production",
@@ -50,11 +52,19 @@ def linters() -> list[Step]:
     ]
 
 
-def proofs(scratch: str) -> list[list[Step]]:
-    """All steps, in two lanes for two cores; `scratch` is a folder for what the Django commands write.
+def shares(name: str, environment: Mapping[str, str]) -> list[list[Step]]:
+    """The tests but for the faults, each share in a process of its own."""
+    others = " ".join(f"--ignore={place}" for place in ("tests/faults", *" ".join(SHARES).split()))
+    return [
+        [Step(f"{name} {share or 'others'}", f"{PYTEST} {share or others}", environment)] for share in SHARES
+    ]
 
-    The fault tests need a core to themselves, so they go beside the steps that take one. Each module's tests
-    stay in one worker, which makes what they share once.
+
+def proofs(scratch: str) -> list[list[Step]]:
+    """All steps, in chains for one core each: a core that is done with one takes the next, so none is idle.
+
+    The fault tests, which wait as long as they work, come first, beside steps of one process. `scratch` is a
+    folder for what the Django commands write.
     """
     django = {
         "ENVIRONMENT": "test",
@@ -64,19 +74,19 @@ def proofs(scratch: str) -> list[list[Step]]:
     }
     schema = f"{scratch}/openapi.yaml"
     checks = [
-        *linters(),
         Step("migrations", "python manage.py makemigrations --check --dry-run", django),
         Step("deployment", "python manage.py check --deploy --fail-level WARNING", {**django, **PRODUCTION}),
         Step("schema", f"python manage.py spectacular --validate --fail-on-warn --file {schema}", django),
         Step("docs/openapi.yaml (make openapi)", f"diff -u docs/openapi.yaml {schema}"),
-        Step("fuzz", "python -m tests.fuzz"),
-        Step("pytest", f"{PYTEST} {WORKERS} --ignore=tests/faults"),
     ]
-    others = [
-        Step("pytest faults", f"{PYTEST} tests/faults"),
-        Step("pytest embedded", f"{PYTEST} {WORKERS}", {"SKYLEDGER_TESTS": "embedded"}),
+    return [
+        [Step("pytest faults", f"{PYTEST} tests/faults")],
+        linters(),
+        *shares("pytest", {}),
+        *shares("embedded", {"SKYLEDGER_TESTS": "embedded"}),
+        [Step("fuzz", "python -m tests.fuzz")],
+        checks,
     ]
-    return [checks, others]
 
 
 def passes(step: Step, tested_on: list[str]) -> bool:
@@ -90,7 +100,7 @@ def passes(step: Step, tested_on: list[str]) -> bool:
     tested_on.extend(f"{step.name}: {line.partition(': ')[2].strip()}" for line in said)
     verdict = "ok" if status == 0 else "FAILED"
     took = f"{time.monotonic() - started:.1f} s, {worked:.1f} s of processors"
-    # In one write, as another lane may be writing too.
+    # In one write, as another chain may be writing too.
     print(f"{_bold(f'== {step.name}')}\n{output}{verdict}: {step.name}, {took}\n", flush=True)
     return status == 0
 
@@ -106,8 +116,8 @@ def _run(command: str, environment: Mapping[str, str]) -> tuple[int, str, float]
     return process.returncode, output, usage.ru_utime + usage.ru_stime
 
 
-def failures(lane: list[Step], tested_on: list[str]) -> list[str]:
-    return [step.name for step in lane if not passes(step, tested_on)]
+def failures(chain: list[Step], tested_on: list[str]) -> list[str]:
+    return [step.name for step in chain if not passes(step, tested_on)]
 
 
 def _bold(text: str) -> str:
@@ -118,10 +128,10 @@ def main() -> None:
     started = time.monotonic()
     tested_on: list[str] = []
     with tempfile.TemporaryDirectory(prefix="sky-steps-") as scratch:
-        lanes = [linters()] if sys.argv[1:] == ["lint"] else proofs(scratch)
-        with ThreadPoolExecutor(len(lanes)) as pool:
-            failed = list(chain.from_iterable(pool.map(lambda lane: failures(lane, tested_on), lanes)))
-    number = sum(map(len, lanes))
+        chains = [linters()] if sys.argv[1:] == ["lint"] else proofs(scratch)
+        with ThreadPoolExecutor(CORES) as pool:
+            failed = list(itertools.chain(*pool.map(lambda steps: failures(steps, tested_on), chains)))
+    number = sum(map(len, chains))
     seconds = time.monotonic() - started
     print(_bold(f"{number - len(failed)} of {number} steps passed in {seconds:.0f} s"))
     for name in failed:

@@ -8,6 +8,7 @@ from typing import Any, Final
 import pytest
 import yaml
 from django.conf import settings
+from django.db import transaction
 from rest_framework.test import APIClient
 
 from accounts.models import (
@@ -80,9 +81,18 @@ OPERATIONS: Final = sorted(operations())
 NAMED_BY: Final = {"key": ("nobody", "header", "query", "other name", "body"), "person": ("nobody", "header")}
 
 
-@pytest.fixture
-def secrets(db: None) -> dict[str, str]:
-    return tenant_fill()
+@pytest.fixture(scope="module")
+def secrets(django_db_setup: None, django_db_blocker: Any) -> Iterator[dict[str, str]]:
+    """Acme is filled once: each test sees that nobody changed it."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        yield tenant_fill()
+        transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="module")
+def before(secrets: dict[str, str], django_db_blocker: Any) -> list[Any]:
+    with django_db_blocker.unblock():
+        return state()
 
 
 def state() -> list[Any]:
@@ -138,11 +148,11 @@ def test_a_stranger_gets_nothing(
     room: str,
     who: str,
     secrets: dict[str, str],
+    before: list[Any],
     stranger: User,
     stranger_key: str,
     client_for: Callable[..., APIClient],
 ) -> None:
-    before = state()
     caller = stranger_key if who == "key" else stranger
     for method, path in OPERATIONS:
         if path.split("/")[3] == room:

@@ -2,13 +2,15 @@
 
 Full, the default: PostgreSQL and Redis, those of DATABASE_URL and REDIS_URL if set, else our own. There no
 test marked `full` may be skipped or left out, except where somebody picks tests by `-k` and the like.
-Embedded (`SKYLEDGER_TESTS=embedded`): SQLite without Redis; without the tests marked `full`, and without
-those that touch no database, as they would only say the same again. Of a test with a table of cases it takes
-the first and the last: the others ask the database the same, except where it is marked `every_case`.
+Embedded (`SKYLEDGER_TESTS=embedded`): SQLite without Redis, and only what may differ there. Without the tests
+marked `full`, those that touch no database, and files named for a page, the admin or the back office, which
+show what services and queries give: these have tests of their own. Of a test with a table of cases it takes
+the first, as the others ask the database the same. A test marked `every_case` runs with all, also of a page.
 """
 
 import gc
 import os
+import re
 from collections import defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from typing import Any, Final
@@ -20,6 +22,7 @@ from tests.servers.process import ServerError
 
 MODE: Final = os.environ.get("SKYLEDGER_TESTS") or "full"
 DATABASE_FIXTURES: Final = {"db", "transactional_db", "live_server"}
+SHOWING: Final = re.compile(r"test_\w*(page|admin|back_office)\w*\.py")
 PICKING: Final = ("keyword", "lf", "stepwise", "deselect")
 
 backends = Backends()
@@ -113,6 +116,8 @@ def _is_full(item: pytest.Item) -> bool:
 
 def _may_differ(item: pytest.Item) -> bool:
     """On another database, or without Redis."""
+    if SHOWING.fullmatch(item.path.name) and item.get_closest_marker("every_case") is None:
+        return False
     return item.get_closest_marker("django_db") is not None or not DATABASE_FIXTURES.isdisjoint(
         getattr(item, "fixturenames", ())
     )
@@ -128,4 +133,4 @@ def _tables(items: Iterable[pytest.Item]) -> Iterable[list[pytest.Item]]:
 
 def _asking(cases: list[pytest.Item]) -> list[pytest.Item]:
     """Those of them that ask the database something of their own."""
-    return cases if cases[0].get_closest_marker("every_case") else [cases[0], cases[-1]]
+    return cases if cases[0].get_closest_marker("every_case") else cases[:1]
