@@ -1,8 +1,11 @@
 """Every model has its place among several servers, and no key of a tenant's table leaves the tenant."""
 
+import re
+from pathlib import Path
 from typing import Any
 
 import pytest
+from django.conf import settings
 from django.db import models
 from django.db.models.functions import Lower
 from django.test.utils import isolate_apps
@@ -30,6 +33,15 @@ def test_whatever_is_owned_by_a_tenant_is_distributed() -> None:
 
 def test_no_place_is_kept_for_a_model_that_is_gone() -> None:
     assert SHARED.keys() <= {model._meta.label for model in all_models()}
+
+
+def test_the_page_tells_each_of_the_shared_places() -> None:
+    page = (Path(settings.BASE_DIR) / "docs/scale.md").read_text()
+    (table,) = re.findall(r"\| model \| place \| why \|\n\|---\|---\|---\|\n((?:\|.*\n)+)", page)
+    told = [tuple(cell.strip() for cell in line.split("|")[1:-1]) for line in table.splitlines()]
+    assert told == [(label, str(place), why) for label, (place, why) in SHARED.items()]
+    distributed = sum(place_of(model) is Place.DISTRIBUTED for model in all_models())
+    assert f"is distributed, {distributed} of them;" in page
 
 
 def model_of(fields: dict[str, Any], *, owned: bool = True, **meta: Any) -> type[models.Model]:
