@@ -4,32 +4,40 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 from django.conf import settings
 
 STRONG: Final = "k8sJ2vQz7LmN4xYpR1tWcB9dF6gHaE3uXoZi5nVbMqKjTyUw0P"
-# Answers each WSGI request of its standard input, a JSON list, with [status, headers, body].
+# Answers each line of its standard input, a WSGI request in JSON, with [status, headers, body].
 SERVER: Final = """
 import io, json, sys
+import django
+from django.core.management import call_command
+
+django.setup()
+call_command("migrate", verbosity=0)
+call_command("collectstatic", interactive=False, verbosity=0)
 from config.wsgi import application
 
-answers = []
-for request in json.load(sys.stdin):
+for line in sys.stdin:
     seen = []
     environ = {"SERVER_NAME": "x", "SERVER_PORT": "8000", "REMOTE_ADDR": "127.0.0.1", "SCRIPT_NAME": ""}
     environ |= {"REQUEST_METHOD": "GET", "wsgi.url_scheme": "http", "wsgi.input": io.BytesIO()}
-    answer = application(environ | request, lambda status, headers: seen.extend((status, dict(headers))))
-    answers.append([*seen, b"".join(answer).decode()])
-print(json.dumps(answers))
+    environ |= json.loads(line)
+    answer = application(environ, lambda status, headers: seen.extend((status, dict(headers))))
+    print(json.dumps([*seen, b"".join(answer).decode()]), flush=True)
 """
 START: Final = "import config.wsgi"
 Run = subprocess.CompletedProcess[str]
 
 
 class Production:
+    """Its web process, and others that are started with the same settings."""
+
     def __init__(self, directory: Path) -> None:
         self.environment = {
             "PATH": os.environ["PATH"],
@@ -40,32 +48,50 @@ class Production:
             "REDIS_URL": "",
             "VAR_DIR": str(directory),
         }
+        self._log = directory / "log"
+        with self._log.open("w") as log:
+            self._server = subprocess.Popen(
+                [sys.executable, "-c", SERVER],
+                cwd=Path(settings.BASE_DIR),
+                env={**self.environment, "DJANGO_SETTINGS_MODULE": "config.settings"},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
 
-    def run(self, *arguments: str, given: str = "", **environment: str) -> Run:
+    def run(self, *arguments: str, **environment: str) -> Run:
         return subprocess.run(
             [sys.executable, *arguments],
             cwd=Path(settings.BASE_DIR),
             env={**self.environment, **environment},
-            input=given,
             capture_output=True,
             text=True,
             timeout=60,
         )
 
     def answers(self, *requests: dict[str, str]) -> list[tuple[str, dict[str, str], str]]:
-        run = self.run("-c", SERVER, given=json.dumps(requests))
-        assert run.returncode == 0, run.stderr
-        answers: list[Any] = json.loads(run.stdout)
-        return [tuple(answer) for answer in answers]
+        return [self._answer(request) for request in requests]
+
+    def _answer(self, request: dict[str, str]) -> tuple[str, dict[str, str], str]:
+        assert self._server.stdin
+        assert self._server.stdout
+        self._server.stdin.write(f"{json.dumps(request)}\n")
+        self._server.stdin.flush()
+        line = self._server.stdout.readline()
+        assert line, self._log.read_text()
+        status, headers, body = json.loads(line)
+        return status, headers, body
+
+    def end(self) -> None:
+        self._server.communicate(timeout=60)
 
 
 @pytest.fixture(scope="module")
-def production(tmp_path_factory: pytest.TempPathFactory) -> Production:
+def production(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Production]:
     place = Production(tmp_path_factory.mktemp("production"))
-    for command in (["migrate", "-v0"], ["collectstatic", "--noinput", "-v0"]):
-        run = place.run("manage.py", *command)
-        assert run.returncode == 0, run.stderr
-    return place
+    yield place
+    place.end()
 
 
 def test_probes_may_call_by_any_name(production: Production) -> None:

@@ -83,12 +83,14 @@ def rounds(least: int) -> Iterator[int]:
 
 
 def eventually(condition: Callable[[], bool], seconds: float = DEADLINE_SECONDS) -> bool:
-    """Ask until it is true; False when it has not become true in time."""
+    """Ask until it is true, ever less often; False when it has not become true in time."""
     deadline = time.monotonic() + seconds
+    pause = 0.02
     while not condition():
         if time.monotonic() > deadline:
             return False
-        time.sleep(0.05)
+        time.sleep(pause)
+        pause = min(2 * pause, 0.25)
     return True
 
 

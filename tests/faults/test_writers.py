@@ -36,7 +36,7 @@ def test_writers_killed_in_the_middle_of_their_transactions(
     stack: Stack, seed: str, assert_nothing_lost: Check
 ) -> None:
     with stack.slow_inserts(), stack.load(seed) as load:
-        for number in rounds(3):
+        for number in rounds(2):
             writer = stack.writers[number % 2]
             time.sleep(0.7)
             writer.kill()
