@@ -15,8 +15,8 @@ from typing import Any, Final, NamedTuple
 
 from bench.stack import KEY, TENANT, Process, Stack, lane, running
 from config.loadtest.calls import Caller
-from config.loadtest.figures import LIMITED, Figures, figures
-from config.loadtest.sending import Sample, Target, measure
+from config.loadtest.figures import Figures, figures
+from config.loadtest.sending import LIMITED, Sample, Target, measure
 from tests.servers.process import free_port
 
 NEIGHBOUR: Final = ("greedy", "bench-key-greedy")
