@@ -9,6 +9,7 @@ from django.core.management.commands import migrate
 from django.db import OperationalError, connections
 from psycopg.errors import LockNotAvailable
 
+from accounts.planner import planner_inform
 from accounts.tenant_role import RoleRefused, tenant_role_ensure
 from config.distribution import plan
 from config.startup import wait_for_database
@@ -53,6 +54,7 @@ class Command(migrate.Command):
                 self.stdout.write("Run `manage.py distribute` once more: there are tables or keys to change.")
         if settings.DATABASE_ROW_SECURITY:
             _ensure_role(connection)
+            planner_inform(connection)
 
 
 def _ensure_role(connection: Any) -> None:
