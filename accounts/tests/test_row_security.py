@@ -3,20 +3,24 @@
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import psycopg
 import pytest
 from django.core.checks import CheckMessage
 from django.db import DatabaseError, connection, transaction
+from django.http import HttpRequest, HttpResponse
 from django.test import RequestFactory
 from rest_framework.test import APIClient
 
 from accounts import row_security
 from accounts.models import Membership, Tenant, User
 from accounts.models.tenancy import TenantQuerySet
+from accounts.planner import planner_inform
 from accounts.policies import SecureRows
 from accounts.row_checks import rows_are_secured, tables_are_secured
 from accounts.row_security import ROLE, as_platform, as_tenant, current, settle
 from accounts.streams import streamed
 from accounts.tenant_role import RoleRefused, tenant_role_ensure
+from tests.builders import make_key, make_tenant
 
 pytestmark = [pytest.mark.full, pytest.mark.usefixtures("secured")]
 WHO = "SELECT current_user, current_setting('app.tenant', true)"
@@ -67,6 +71,47 @@ def test_a_transaction_that_fails_takes_nobody_along(acme: Tenant, rival: Tenant
 def test_a_request_leaves_its_tenant(path: str, owner: User, client_for: Callable[..., APIClient]) -> None:
     client_for(owner).get(f"/api/v1{path}")
     assert (current(), who()) == (None, (LOGIN, ""))
+
+
+def test_calls_of_one_tenant_in_a_row_tell_no_connection(
+    transactional_db: None, client_for: Callable[..., APIClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call after another tenant's tells one; none tells that it is over."""
+    told, execute = [], psycopg.Connection.execute
+
+    def spy(raw: Any, query: Any, params: Any = None, **options: Any) -> Any:
+        if query == row_security.SWITCH:
+            told.append(params[1])
+        return execute(raw, query, params, **options)
+
+    def asked(key: str, times: int) -> list[str]:
+        told.clear()
+        for _ in range(times):
+            assert client_for(key).get("/api/v1/meters").status_code == 200
+        return list(told)
+
+    (_, mine), (rival, theirs) = [make_key(make_tenant(slug), "read") for slug in ("a", "b")]
+    monkeypatch.setattr(psycopg.Connection, "execute", spy)
+    asked(theirs, 1)  # keys are read as the platform
+    asked(mine, 6)  # as often as the pool has connections, or oftener
+    assert asked(mine, 3) == []
+    assert asked(theirs, 1) == [str(rival.tenant_id)]
+    assert (current(), who()) == (None, (LOGIN, ""))
+
+
+def test_a_request_gives_a_tenants_connection_back(
+    transactional_db: None, acme: Tenant, rival: Tenant
+) -> None:
+    def view(_: HttpRequest) -> HttpResponse:
+        row_security.enter(acme.pk)
+        assert who() == (ROLE, str(acme.pk))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        row_security.RowSecurityMiddleware(view)(HttpRequest())
+    assert (connection.connection, current()) == (None, None)
+    with as_tenant(rival):
+        assert who() == (ROLE, str(rival.pk))
 
 
 @pytest.mark.parametrize("path", ["/api/v1/webhooks", "/console/webhooks"])
@@ -168,6 +213,20 @@ def test_the_role_is_let_at_a_table_that_is_new(db: None) -> None:
             f" has_table_privilege('{ROLE}', 'accounts_auditentry', 'UPDATE')"
         )
         assert cursor.fetchone() == (True, True, False)
+
+
+def test_the_planner_is_told_once_of_everybodys_rows_and_of_tags(db: None) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM pg_statistic WHERE starelid = 'builds_platform'::regclass")
+        cursor.execute("ALTER FUNCTION jsonb_contains(jsonb, jsonb) NOT LEAKPROOF")
+        for _ in range(2):
+            planner_inform(connection)
+        cursor.execute(
+            "SELECT null_frac FROM pg_stats WHERE tablename = 'builds_platform' AND attname = 'tenant_id'"
+        )
+        assert cursor.fetchone() == (1.0,)
+        cursor.execute("SELECT proleakproof FROM pg_proc WHERE proname = 'jsonb_contains'")
+        assert cursor.fetchone() == (True,)
 
 
 def faults() -> list[tuple[str, str]]:
