@@ -64,7 +64,7 @@ def rows_are_secured(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     return [
         Warning(
             "Only the code keeps tenants apart: PostgreSQL shows each of them everybody's rows.",
-            hint="Set DATABASE_ROW_SECURITY=true and run `migrate`; docs/security.md says what that costs "
+            hint="Leave DATABASE_ROW_SECURITY on and run `migrate`; docs/security.md says what that costs "
             "and where it does not work.",
             id="accounts.W001",
         )

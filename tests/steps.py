@@ -30,7 +30,6 @@ PRODUCTION: Final = {
     "ALLOWED_HOSTS": "skyledger.example.com",
     "DATABASE_URL": "postgresql://skyledger:unused@127.0.0.1:1/skyledger",
     "REDIS_URL": "redis://127.0.0.1:1/0",
-    "DATABASE_ROW_SECURITY": "true",
 }
 
 

@@ -66,8 +66,7 @@ if _replica := _url("DATABASE_REPLICA_URL", ""):
     if any("sqlite" in database["ENGINE"] for database in DATABASES.values()):
         raise ImproperlyConfigured("DATABASE_REPLICA_URL is for PostgreSQL that follows PostgreSQL.")
 # What is done for one tenant is done with a role to which PostgreSQL shows that tenant's rows alone. A pooler
-# of transactions would forget it between two of them, and the servers of a cluster are not told it. Off by
-# itself: it costs (docs/security.md).
+# of transactions would forget it between two of them; servers of a cluster are not told (docs/security.md).
 _can_secure: bool = DATABASES["default"]["ENGINE"].endswith("postgresql") and not DATABASE_DISTRIBUTED
-DATABASE_ROW_SECURITY: bool = env.bool("DATABASE_ROW_SECURITY", default=False) and _can_secure
+DATABASE_ROW_SECURITY: bool = env.bool("DATABASE_ROW_SECURITY", default=True) and _can_secure
 DATABASE_WAIT_SECONDS: int = env.int("DATABASE_WAIT_SECONDS", default=60 if STRICT else 10)

@@ -25,7 +25,6 @@ PRODUCTION = {
     "DATABASE_URL": "postgresql://skyledger:secret@db.internal:5432/skyledger",
     "ALLOWED_HOSTS": "api.skyledger.example",
     "REDIS_URL": "redis://cache.internal:6379/0",
-    "DATABASE_ROW_SECURITY": "true",
 }
 
 
