@@ -92,8 +92,9 @@ def test_calls_of_one_tenant_in_a_row_tell_no_connection(
 
     (_, mine), (rival, theirs) = [make_key(make_tenant(slug), "read") for slug in ("a", "b")]
     monkeypatch.setattr(psycopg.Connection, "execute", spy)
-    connection.close()
-    connection.close_pool()  # it may have grown; a new one lends one or two by turns
+    default: Any = connection
+    default.close()
+    default.close_pool()  # it may have grown; a new one lends one or two by turns
     asked(theirs, 1)  # keys are read as the platform
     asked(mine, 3)
     assert asked(mine, 3) == []
