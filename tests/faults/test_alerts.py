@@ -9,12 +9,13 @@ from typing import Final
 
 import promql_parser
 import pytest
+from celery import Celery
 
 from config.tests.test_monitoring import RULES, selectors
 from tests.faults.alerts import PROMTOOL, Scrape, Stretch, scrape, verdict
 from tests.faults.load import Load
 from tests.faults.programs import Web, Worker
-from tests.faults.stack import KEYS, Stack, eventually, manage
+from tests.faults.stack import KEYS, Stack, eventually
 
 pytestmark = [
     pytest.mark.full,
@@ -23,8 +24,14 @@ pytestmark = [
 ]
 
 BETWEEN_SECONDS: Final = 1.5
+FROZEN_SECONDS: Final = 4.0
 WANTED: Final = {str(s.name) for rule in RULES for s in selectors(promql_parser.parse(rule["expr"]))}
-BEAT: Final = "from config.tasks import beat; beat()"
+DELIVERIES: Final = """
+INSERT INTO accounts_delivery (id, kind, target, event_type, mail_kind, payload, state, attempts,
+    next_attempt_at, last_error, created_at)
+SELECT gen_random_uuid(), 'mail', 'a@example.com', 'test.alert', '', '{}', 'pending', 0, now(), '', now()
+FROM generate_series(1, 1001)
+"""
 
 
 class Watched(Web):
@@ -39,8 +46,8 @@ class Watched(Web):
 class Watch:
     """What Prometheus would see of the processes that run."""
 
-    def __init__(self, stack: Stack, web: Watched, worker: Worker, directory: Path) -> None:
-        self.stack, self.web, self.worker = stack, web, worker
+    def __init__(self, stack: Stack, web: Watched, worker: Worker, load: Load, directory: Path) -> None:
+        self.stack, self.web, self.worker, self._load = stack, web, worker, load
         self._directory = directory
         before = self.scraped()
         time.sleep(BETWEEN_SECONDS)
@@ -51,13 +58,15 @@ class Watch:
         targets += [("skyledger-writer", f"writer{n}", w.port) for n, w in enumerate(self.stack.writers)]
         return scrape(targets)
 
-    def fires(self, *names: str, growing: Iterable[str] = (), since: Scrape | None = None) -> None:
+    def fires(
+        self, *names: str, growing: Iterable[str] = (), since: Scrape | None = None, perhaps: str = ""
+    ) -> None:
         """Those alone, under what is now, or was since that scrape; and none in health."""
         if since is None:
             since = self.scraped()
             time.sleep(BETWEEN_SECONDS)
         fault = Stretch(since, self.scraped(), frozenset(growing))
-        said = verdict(self._health, fault, WANTED, set(names), self._directory)
+        said = verdict(self._health, fault, WANTED, set(names), self._directory, perhaps)
         assert not said, said
 
     def ask(self, key: str = KEYS["acme"]) -> int:
@@ -72,6 +81,16 @@ class Watch:
         """The statuses of reads, eight at a time."""
         with ThreadPoolExecutor(8) as pool:
             return set(pool.map(lambda _: self.ask(key), range(times)))
+
+    def end_load(self) -> None:
+        """Leave the processes to who reads."""
+        for producer in self._load.producers:
+            producer.ended.set()
+            producer.join()
+
+    def failed_tasks(self) -> float:
+        counts = self.scraped().values.items()
+        return sum(n for name, n in counts if name.startswith("background_tasks") and "failed" in name)
 
 
 @pytest.fixture(scope="module")
@@ -89,10 +108,11 @@ def its_worker(whole_stack: Stack) -> Iterator[Worker]:
 @pytest.fixture
 def watch(stack: Stack, watched: Watched, its_worker: Worker, seed: str, tmp_path: Path) -> Iterator[Watch]:
     """In health and at work."""
-    manage(stack.environment, BEAT)
-    with Load(watched.port, KEYS, seed) as load:
-        assert eventually(lambda: load.answers["queued"] > 20)
-        yield Watch(stack, watched, its_worker, tmp_path)
+    with Celery(broker=stack.redis.url) as sender, Load(watched.port, KEYS, seed) as load:
+        sender.send_task("config.beat")
+        assert eventually(lambda: load.answers["queued"] > 20 and stack.stored(seed) != [])
+        assert eventually(lambda: watched.get("/ready")["overall"])
+        yield Watch(stack, watched, its_worker, load, tmp_path)
     stack.heal()
 
 
@@ -115,6 +135,19 @@ def test_dead_writers_are_missed_and_so_is_what_is_left_undone(watch: Watch) -> 
     )
 
 
+def test_a_database_that_is_away_is_told_with_what_fails_for_it(watch: Watch) -> None:
+    watch.stack.postgres.stop()
+    assert eventually(lambda: watch.stack.waiting()[0] > 0)
+    watch.end_load()
+    before = watch.scraped()
+    with Celery(broker=watch.stack.redis.url) as sender:
+        sender.send_task("usage.aggregate")
+    assert watch.ask_often(8) == {503}
+    assert eventually(lambda: watch.failed_tasks() > 0)
+    alerts = ("DatabaseAway", "ServerErrors", "TasksFail", "IngestStalled")
+    watch.fires(*alerts, since=before, perhaps="SlowAnswers")  # a refused connection is told soon, or late
+
+
 def test_a_redis_that_forgets_or_is_away_is_told(watch: Watch) -> None:
     watch.stack.stream.config_set("appendonly", "no")
     try:
@@ -124,6 +157,30 @@ def test_a_redis_that_forgets_or_is_away_is_told(watch: Watch) -> None:
     watch.stack.redis.kill()
     assert eventually(lambda: watch.ask() == 200)
     watch.fires("RedisAway")
+
+
+def test_guessed_passwords_are_told(watch: Watch) -> None:
+    before = watch.scraped()
+    assert watch.ask_often(100, key="guessed-key") == {401}
+    watch.fires("GuessedPasswords", since=before)
+
+
+def test_answers_that_wait_for_the_database_are_told(watch: Watch) -> None:
+    watch.end_load()
+    assert eventually(lambda: watch.stack.waiting() == (0, 0))
+    assert watch.ask_often() == {200}  # with a connection for each
+    watch.stack.sql(DELIVERIES)
+    before = watch.scraped()
+    watch.stack.postgres.pause()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(watch.ask_often, 8)
+        time.sleep(FROZEN_SECONDS)
+        watch.stack.postgres.resume()
+    assert asked.result() == {200}
+    try:
+        watch.fires("SlowAnswers", "DeliveriesWait", since=before)
+    finally:
+        watch.stack.sql("DELETE FROM accounts_delivery WHERE event_type = 'test.alert'")
 
 
 @pytest.mark.parametrize(
