@@ -10,7 +10,7 @@ import psycopg
 
 from config.loadtest.calls import Call
 from config.loadtest.sending import Target
-from tests.endurance.chores import DAY, LINES, Bills, Listener, Reports
+from tests.endurance.chores import DAY, Bills, Listener, Reports, lines_of
 from tests.endurance.ledger import Books
 from tests.faults.load import amount_of
 from tests.faults.stack import UNEQUAL, UNEQUAL_TOTALS
@@ -87,7 +87,7 @@ def _aggregate(target: Target) -> tuple[int, Decimal]:
 
 def differences_in_chores(ask: Ask, bills: Bills, reports: Reports, listener: Listener) -> Iterator[str]:
     days = {day: (count, Decimal(cost)) for day, count, cost in ask(COSTS, bills.tenant)}
-    wanted = {day: (LINES, cost) for day, cost in bills.days.items()}
+    wanted = {day: (lines_of(day), cost) for day, cost in bills.days.items()}
     yield from _told("days cost other than was confirmed", [d for d, _ in days.items() ^ wanted.items()])
     found = {job: rest for job, *rest in ask(REPORTS, reports.tenant, DAY)}
     yield from _told("reports were taken on and are not there", set(reports.asked) - found.keys())

@@ -22,7 +22,7 @@ HEADER: Final = (
     "organization_id,cloud_account_id,provider,service_name,region,cost_date,usage_quantity,usage_unit,"
     "cost_amount,currency\n"
 )
-LINES: Final = 3_000  # enough that a worker reads the file
+LINES: Final = (3_000, 6_000)  # of every other day: checked within the call, and by a worker
 FIRST_DAY: Final = date(2026, 1, 1)
 CLIENT: Final = "829449"  # one that Gcore's simulator knows
 DAY: Final = "2026-03-05"
@@ -74,6 +74,10 @@ class Chore(threading.Thread):
         self.failed.append(Sample(at, 0.0, ID.sub("{id}", name), status, reason(told)))
 
 
+def lines_of(day: date) -> int:
+    return LINES[day.toordinal() % 2]
+
+
 class Bills(Chore):
     """A file of costs for one more day, until it is applied; `days` holds what each of them comes to."""
 
@@ -86,7 +90,7 @@ class Bills(Chore):
     def work(self) -> None:
         """Each round begins with the file itself, which is found again when it has come already."""
         day = FIRST_DAY + timedelta(days=len(self.days))
-        amounts = [Decimal(17 * (day.toordinal() + n) % 9973 + 1) / 100 for n in range(LINES)]
+        amounts = [Decimal(17 * (day.toordinal() + n) % 9973 + 1) / 100 for n in range(lines_of(day))]
         text = HEADER + "".join(
             f",123456789012,aws,AmazonEC2,region-{n},{day},24,Hours,{amount},USD\n"
             for n, amount in enumerate(amounts)
