@@ -213,7 +213,7 @@ def test_more_events_than_a_sheet_holds_are_refused_before_the_work(
     make(acme, [{"event_id": "a"}, {"event_id": "b"}])
     assert get("xlsx").status_code == 200
     make(acme, [{"event_id": "c"}])
-    monkeypatch.setattr(tables, "Workbook", None)
+    monkeypatch.setattr("openpyxl.Workbook", None)
     answer = get("xlsx")
     assert answer.status_code == 400
     assert answer.json()["message"] == (
