@@ -17,7 +17,7 @@ from deploy.local.picture import Picture, image_command
 from deploy.local.rolling import drained, restart_in_turn
 from tests.faults.load import Load
 from tests.faults.programs import Web
-from tests.faults.stack import KEYS, Stack, rounds
+from tests.faults.stack import KEYS, Stack, eventually, rounds
 from tests.servers import Nginx
 from tests.servers.nginx import SYSTEM
 from tests.servers.process import free_port
@@ -108,6 +108,16 @@ def front(whole_stack: Stack, tmp_path_factory: pytest.TempPathFactory) -> Itera
         yield running
 
 
+def noted(nginx: Nginx, start: int, calls: int) -> list[str]:
+    """The lines of its log from there on, once they are so many: nginx notes a call when it has answered."""
+
+    def lines() -> list[str]:
+        return nginx.log.read_text()[start:].splitlines()
+
+    assert eventually(lambda: len(lines()) >= calls)
+    return lines()
+
+
 def test_a_drained_replica_is_asked_nothing(stack: Stack, front: Front) -> None:
     client = Asker(front.nginx.port, "drained")
     for drawn in front.replicas:
@@ -115,7 +125,7 @@ def test_a_drained_replica_is_asked_nothing(stack: Stack, front: Front) -> None:
             logged = len(front.nginx.log.read_text())
             for _ in range(12):
                 client.ask("GET", "/ready")
-            lines = front.nginx.log.read_text()[logged:].splitlines()
+            lines = noted(front.nginx, logged, calls=12)
         assert len(lines) == 12
         asked = {int(line.rpartition(":")[2]) for line in lines}
         assert asked == {replica.port for replica in front.replicas if replica is not drawn}
