@@ -13,6 +13,7 @@ from accounts.models.tenancy import TenantQuerySet
 from accounts.row_checks import tenants_models
 from accounts.row_security import ROLE, SWITCH, as_tenant
 from builds.models import Platform, StateCode, StateTemplate
+from inventory.models import CostLine
 from tests.full_tenant import MARK, filled, tenant_fill
 from tests.rows import make_row
 from tests.test_strangers import OPERATIONS
@@ -169,3 +170,12 @@ def test_views_that_forget_the_tenant_tell_nothing_of_another(
     assert told(client, secrets) == []
     settings.DATABASE_ROW_SECURITY = False
     assert len(told(client, secrets)) > 50
+
+
+def test_the_planner_knows_whose_rows_it_looks_for_in_each_table(acme: Tenant) -> None:
+    lines = CostLine.objects.for_tenant(acme).filter(charge__provider="aws").values("charge__service_name")
+    with as_tenant(acme):
+        plan = lines.explain()
+    assert "InitPlan" not in plan
+    assert plan.count("current_setting") == 1  # one test for the whole query
+    assert plan.count(f"tenant_id = '{acme.pk}'") >= 3  # of lines, charges and days
