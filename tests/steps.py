@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -21,8 +22,12 @@ BIN: Final = Path(sys.executable).parent
 COLOURS: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 PYTEST: Final = f"python -m pytest -q --color={'yes' if COLOURS else 'no'}"
 CORES: Final = 2
-# The tests in shares of about the same length; the last one is all that the others leave out.
-SHARES: Final = ("usage builds", "inventory", "accounts", "")
+# Where pytest looks for tests, in shares of about the same length; the first is what the others leave.
+PYPROJECT: Final = tomllib.loads(Path("pyproject.toml").read_text())
+PLACES: Final = PYPROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
+ROOMS: Final = ("usage builds", "inventory", "accounts")
+OTHERS: Final = " ".join(place for place in PLACES if place not in " ".join(ROOMS).split())
+SHARES: Final = {"others": f"{OTHERS} --ignore=tests/faults", **{rooms: rooms for rooms in ROOMS}}
 # As strong as the deployment checks ask for; the servers are named but never contacted.
 PRODUCTION: Final = {
     "ENVIRONMENT": "production",
@@ -53,10 +58,7 @@ def linters() -> list[Step]:
 
 def shares(name: str, environment: Mapping[str, str]) -> list[list[Step]]:
     """The tests but for the faults, each share in a process of its own."""
-    others = " ".join(f"--ignore={place}" for place in ("tests/faults", *" ".join(SHARES).split()))
-    return [
-        [Step(f"{name} {share or 'others'}", f"{PYTEST} {share or others}", environment)] for share in SHARES
-    ]
+    return [[Step(f"{name} {share}", f"{PYTEST} {places}", environment)] for share, places in SHARES.items()]
 
 
 def proofs(scratch: str) -> list[list[Step]]:
