@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import F, Max
+from django.db.models import Max, Q
 
 from accounts.errors import Conflict, NotFound
 from accounts.models import Tenant
@@ -167,12 +167,13 @@ def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now:
 def append_late(*, by: Principal, build: Build, code: int, status: str, entry: Entry, now: datetime) -> bool:
     """Note in the history what came too late to count; False when it is there already.
 
-    Or when it counted as it came first, which noted the build's run with it.
+    Or when it counted as it came first, which noted the build's run with one that named none.
     """
     told = BuildState.objects.for_tenant(build.tenant).filter(
         build=build, state_code=code, status=status, occurred_at=entry.occurred_at
     )
-    if told.filter(run_id=entry.run_id or F("run_id")).exists():
+    of_run = Q(run_id=entry.run_id) if entry.run_id else Q(run_id="") | Q(applied=True)
+    if told.filter(of_run).exists():
         return False
     build.seq += 1
     row = _row(by, build, entry, now, state_code=code, status=status, applied=False, run_id=entry.run_id)

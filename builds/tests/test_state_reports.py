@@ -157,6 +157,19 @@ def test_what_counted_once_is_not_noted_as_late_when_it_is_sent_again(report: Re
     assert ActivityEntry.objects.count() == entries
 
 
+def test_late_reports_of_a_run_and_of_none_are_two(report: Report) -> None:
+    report(50)
+    before = (timezone.now() - timedelta(minutes=5)).isoformat()
+    for sent in ({"run_id": "one"}, {}, {"run_id": "one"}, {}):
+        assert report(25, occurred_at=before, **sent)[0] == 200
+    assert rows("state_code", "run_id", "applied") == [
+        (0, "", True),
+        (50, "", True),
+        (25, "one", False),
+        (25, "", False),
+    ]
+
+
 def test_the_history_holds_intervals(api: Any, build: str, report: Report) -> None:
     stored = {"artifact_storage_type": "s3", "artifact_path": "s3://b/k", "artifact_size_bytes": 7}
     status, _ = report(25, metadata={"n": 1}, **stored, artifact_metadata={"hours": 1.25})
