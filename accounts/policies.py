@@ -1,8 +1,8 @@
 """A migration's operation that has PostgreSQL show a table's rows to their tenant alone.
 
 The policies hold for every role but the tables' owner: for ROLE of accounts.row_security, and for any other
-that somebody lets read. Whoever says no tenant sees nothing. On SQLite they are nothing, and
-neither are they on a cluster of Citus, which refuses them.
+that somebody lets read. Whoever says no tenant sees nothing. There are none on SQLite, nor on a cluster of
+Citus, which refuses them.
 """
 
 from enum import StrEnum
