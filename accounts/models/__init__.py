@@ -7,7 +7,7 @@ from accounts.models.logs import ActivityCounter, ActivityEntry, AuditEntry
 from accounts.models.mail import Digest, Invitation, MailKind, MailRefusal
 from accounts.models.retention import RetentionPolicy
 from accounts.models.second_factor import SecondFactor
-from accounts.models.tenancy import SIGHTS, Membership, Tenant, TenantOwned, TenantQuerySet
+from accounts.models.tenancy import SIGHTS, Massive, Membership, Tenant, TenantOwned, TenantQuerySet
 from accounts.models.tokens import FederatedIdentity, RefreshToken
 from accounts.models.users import User
 
@@ -24,6 +24,7 @@ __all__ = [
     "Invitation",
     "MailKind",
     "MailRefusal",
+    "Massive",
     "Membership",
     "RefreshToken",
     "RetentionPolicy",

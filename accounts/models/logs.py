@@ -3,14 +3,17 @@
 from django.db import models
 from uuid_utils.compat import uuid7
 
-from accounts.models.tenancy import Tenant, TenantOwned
+from accounts.models.tenancy import Massive, Tenant, TenantOwned
 
 
 class AuditEntry(models.Model):
     """Append-only: who did what to which object, written in the transaction of the deed itself."""
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
-    tenant = models.ForeignKey(Tenant, null=True, on_delete=models.PROTECT, related_name="+")
+    # As in Massive, but that what the platform does belongs to nobody.
+    tenant = models.ForeignKey(
+        Tenant, null=True, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
+    )
     at = models.DateTimeField(auto_now_add=True)
     actor = models.CharField(max_length=320, help_text="user:<email>, key:<prefix>, master or system")
     action = models.CharField(max_length=64, help_text="<noun>.<verb>")
@@ -42,7 +45,7 @@ class ActivityCounter(TenantOwned):
         return f"{self.tenant}: {self.last_seq}"
 
 
-class ActivityEntry(TenantOwned):
+class ActivityEntry(Massive):
     """One message of a tenant's activity stream, e.g. `api_key.created`."""
 
     seq = models.BigIntegerField()

@@ -3,13 +3,13 @@
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import TenantOwned
+from accounts.models import Massive, TenantOwned
 from accounts.models.fields import ExactJSONField
 from builds.models.builds import Build
 from builds.rules import Fault, Status
 
 
-class BuildState(TenantOwned):
+class BuildState(Massive):
     """One report that was taken: a row of the history, which only grows.
 
     A row that entered a code has `entered_at`, and from when the build left that attempt `left_at` and the

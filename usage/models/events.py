@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare, salted_hmac
 
 from accounts.exact import canonical_document
-from accounts.models import Tenant, TenantOwned, TenantQuerySet
+from accounts.models import Massive, TenantOwned, TenantQuerySet
 from accounts.models.fields import ByteOrderedCharField, ExactJSONField
 from accounts.wire import encode
 
@@ -27,21 +27,6 @@ class EventQuerySet(TenantQuerySet):
     def counted(self, as_of: datetime | None) -> Self:
         """What counted at `as_of`, or (None) counts now."""
         return self.live() if as_of is None else self.as_of(as_of)
-
-
-class Massive(TenantOwned):
-    """Base of what comes by the million.
-
-    A foreign key of the database's own would look the tenant up for each row, which is a third of what an
-    insert costs: the ledger looks it up once a transaction. What an index is to find begins with the tenant.
-    """
-
-    tenant = models.ForeignKey(
-        Tenant, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
-    )
-
-    class Meta:
-        abstract = True
 
 
 class UsageEvent(Massive):

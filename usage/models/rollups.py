@@ -2,8 +2,8 @@
 
 from django.db import models
 
+from accounts.models import Massive
 from accounts.models.fields import ByteOrderedCharField, ExactJSONField
-from usage.models.events import Massive
 
 
 class DirtyHour(Massive):
