@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final, TypeVar
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 from accounts.models import TenantOwned
+from accounts.roundtrip import RoundTrip, Sending
 
 M = TypeVar("M", bound=models.Model)
 Statement = tuple[str, Sequence[Any]]
@@ -18,20 +18,24 @@ Converter = tuple[int, Any, Any]
 _NOT_GIVEN: Final = object()
 
 
-def sent(*statements: Statement) -> list[Any]:
+def sent(*statements: Statement, are_last: bool = False) -> list[Any]:
     """The cursor of each, with the rows that it returned: PostgreSQL is told all in one round trip.
 
-    It keeps their plans too, where connections are our own. Errors: DatabaseError of the first that fails.
+    It keeps their plans too, where connections are our own. When they `are_last` of a transaction, it commits
+    in that round trip: a row that others wait for is held no longer than the database itself takes, however
+    busy this process is. Errors: DatabaseError of the first that fails.
     """
     connection = _connection()
     if connection.vendor != "postgresql":
         return [_executed(connection.cursor(), statement) for statement in statements]
     connection.ensure_connection()
-    raw = connection.connection
-    with connection.wrap_database_errors, raw.pipeline():
-        return [
-            _executed(connection._prepare_cursor(psycopg.Cursor(raw)), statement) for statement in statements
+    with connection.wrap_database_errors, RoundTrip(connection.connection) as trip:
+        cursors = [
+            _executed(connection._prepare_cursor(Sending(trip)), statement) for statement in statements
         ]
+        if are_last and _is_outermost(connection):
+            trip.commit()
+    return cursors
 
 
 def insertion(model: type[models.Model], **values: Any) -> Statement:
@@ -82,6 +86,15 @@ def row_of(model: type[M], values: Sequence[Any]) -> M:
 def _connection() -> Any:
     """The real one: through the proxy each of its attributes is looked up for this thread again."""
     return connections[DEFAULT_DB_ALIAS]
+
+
+def _is_outermost(connection: Any) -> bool:
+    """Is the block that ends next the whole transaction, and not a part of somebody else's?
+
+    When that block then commits, nothing is left to be done but its hooks.
+    """
+    blocks = connection.atomic_blocks
+    return len(blocks) == 1 and connection.commit_on_exit and not connection.needs_rollback
 
 
 def _executed(cursor: Any, statement: Statement) -> Any:

@@ -21,7 +21,11 @@ INSERT INTO {ActivityCounter._meta.db_table} AS counter (id, tenant_id, last_seq
 ON CONFLICT (tenant_id) DO UPDATE SET last_seq = counter.last_seq + 1
 RETURNING last_seq, EXISTS (SELECT 1 FROM {Webhook._meta.db_table} WHERE tenant_id = %s AND is_active)
 """  # noqa: S608
-# Citus takes no subquery in an insertion: it does this in the same round trip.
+ENTRY: Final = f"""
+INSERT INTO {ActivityEntry._meta.db_table} (id, type, ts, actor, payload, tenant_id, seq)
+VALUES (%s, %s, %s, %s, %s, %s, (SELECT last_seq FROM {ActivityCounter._meta.db_table} WHERE tenant_id = %s))
+"""  # noqa: S608
+# Citus takes no subquery in an insertion: it does these in the same round trip.
 NEXT_SEQ_OF_CITUS: Final = f"""
 WITH next AS (
     INSERT INTO {ActivityCounter._meta.db_table} AS counter (id, tenant_id, last_seq) VALUES (%s, %s, 1)
@@ -30,9 +34,10 @@ WITH next AS (
 )
 SELECT last_seq, EXISTS (SELECT 1 FROM {Webhook._meta.db_table} WHERE tenant_id = %s AND is_active) FROM next
 """  # noqa: S608
-ENTRY: Final = f"""
+ENTRY_OF_CITUS: Final = f"""
 INSERT INTO {ActivityEntry._meta.db_table} (id, type, ts, actor, payload, tenant_id, seq)
-SELECT %s, %s, %s, %s, %s, tenant_id, last_seq FROM {ActivityCounter._meta.db_table} WHERE tenant_id = %s
+SELECT %s::uuid, %s, %s::timestamptz, %s, %s::jsonb, %s::uuid, last_seq
+FROM {ActivityCounter._meta.db_table} WHERE tenant_id = %s
 """  # noqa: S608
 
 
@@ -74,14 +79,16 @@ def deed(
     changes: dict[str, Any] | None = None,
     payload: dict[str, Any] | None = None,
     writes: Sequence[Statement] = (),
+    is_last: bool = False,
 ) -> None:
     """The usual pair: the audit entry and the activity entry of one deed in a tenant.
 
-    `writes` are the deed's own, which are sent with them and done before them.
+    `writes` are the deed's own, which are sent with them and done before them. When the deed `is_last` in its
+    transaction, that commits at once; where the tenant has webhooks it is not, as they are told after it.
     """
     entry = _audited(by, action, tenant, subject, changes)
     told = {"id": str(subject.pk), **(payload or {})}
-    _record((*writes, entry), tenant=tenant, type=action, by=by, payload=told)
+    _record((*writes, entry), tenant=tenant, type=action, by=by, payload=told, is_last=is_last)
 
 
 def _audited(
@@ -103,18 +110,28 @@ def _audited(
 
 
 def _record(
-    before: Sequence[Statement], *, tenant: Tenant, type: str, by: Principal, payload: dict[str, Any]
+    before: Sequence[Statement],
+    *,
+    tenant: Tenant,
+    type: str,
+    by: Principal,
+    payload: dict[str, Any],
+    is_last: bool = False,
 ) -> None:
     """All in one go. The counter comes last but one: it holds its row until commit, so that numbers are given
     in the order of the commits.
+
+    A webhook that was made since the caller looked for one is told of a deed that was the last just after it.
     """
     if not connection.in_atomic_block:
         raise RuntimeError("record() belongs inside the transaction of the deed that it records.")
     entry = {"type": type, "ts": timezone.now(), "actor": by.actor, "payload": payload}
     key, owner = prepared(ActivityCounter, id=uuid7(), tenant=tenant.pk)
-    values = prepared(ActivityEntry, id=uuid7(), **entry, tenant=tenant.pk)
-    next_seq = NEXT_SEQ_OF_CITUS if settings.DATABASE_DISTRIBUTED else NEXT_SEQ
-    *_, counter, _ = sent(*before, (next_seq, [key, owner, owner]), (ENTRY, values))
+    values = [*prepared(ActivityEntry, id=uuid7(), **entry), owner, owner]
+    next_seq, told = (
+        (NEXT_SEQ_OF_CITUS, ENTRY_OF_CITUS) if settings.DATABASE_DISTRIBUTED else (NEXT_SEQ, ENTRY)
+    )
+    *_, counter, _ = sent(*before, (next_seq, [key, owner, owner]), (told, values), are_last=is_last)
     seq, has_webhooks = counter.fetchone()
     transaction.on_commit(lambda: wake(tenant.pk), robust=True)
     if has_webhooks:

@@ -4,13 +4,13 @@ import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import connection
 from django.db.models import Max, Q
 
 from accounts.errors import Conflict, NotFound
-from accounts.models import Tenant
+from accounts.models import Tenant, Webhook
 from accounts.principals import Principal
 from accounts.services.logs import deed
 from accounts.statements import Statement, change, columns, insertion, prepared, row_of, sent
@@ -52,7 +52,9 @@ LOCK: Final = f"""
 SELECT {columns(Build, "build")}, EXISTS (
     SELECT 1 FROM {StateCode._meta.db_table} AS state
     WHERE state.template_id = build.template_id AND state.code = %s AND state.deactivated_at IS NULL
-) AS is_code FROM {Build._meta.db_table} AS build WHERE build.tenant_id = %s AND build.id = %s
+) AS is_code, EXISTS (
+    SELECT 1 FROM {Webhook._meta.db_table} AS webhook WHERE webhook.tenant_id = build.tenant_id AND is_active
+) AS has_webhooks FROM {Build._meta.db_table} AS build WHERE build.tenant_id = %s AND build.id = %s
 """  # noqa: S608
 CLOSE: Final = f"""
 UPDATE {BuildState._meta.db_table} SET left_at = %s, outcome = %s
@@ -80,24 +82,31 @@ class Entry:
     retryable: bool = True
 
 
+class Locked(NamedTuple):
+    """A build's row, locked until commit, and what its reporter needs to know beside it."""
+
+    build: Build
+    is_code: bool  # its template has the code that was asked for, in use
+    has_webhooks: bool  # somebody is to be told of what it does
+
+
 def build_lock(*, tenant: Tenant, build: Build) -> Build:
     """The build's row, locked until commit. Errors: 404."""
-    row, _ = build_lock_at(tenant=tenant, build=build, code=QUEUED)
-    return row
+    return build_lock_at(tenant=tenant, build=build, code=QUEUED).build
 
 
-def build_lock_at(*, tenant: Tenant, build: Build, code: int) -> tuple[Build, bool]:
-    """The same, and whether its template has a code that is in use. Errors: 404."""
+def build_lock_at(*, tenant: Tenant, build: Build, code: int) -> Locked:
+    """The same, and what is told of its code and its tenant. Errors: 404."""
     keys = prepared(Build, tenant=tenant.pk, id=build.pk)
     statement = f"{LOCK} FOR UPDATE" if connection.features.has_select_for_update else LOCK
     (cursor,) = sent((statement, [code, *keys]))
     found = cursor.fetchone()
     if found is None:
         raise NotFound("There is no such build.")
-    *values, is_code = found
+    *values, is_code, has_webhooks = found
     row = row_of(Build, values)
     row.tenant = tenant
-    return row, bool(is_code)
+    return Locked(row, bool(is_code), bool(has_webhooks))
 
 
 def standing_of(build: Build, now: datetime) -> Standing:
@@ -147,8 +156,16 @@ def conflict(rule: Rule, message: str, **extra: Any) -> Conflict:
     return Conflict(message, extra={"code": rule.value, **extra})
 
 
-def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now: datetime) -> Build:
-    """Write the decision into the locked build and its history, and tell of it."""
+def apply(
+    *,
+    by: Principal,
+    build: Build,
+    decision: Decision,
+    entry: Entry,
+    now: datetime,
+    is_last: bool = False,
+) -> Build:
+    """Write the decision into the locked build and its history, and tell of it; `is_last` as in `deed`."""
     before = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
     if decision.revived:
         _revive(build, now)
@@ -160,7 +177,7 @@ def apply(*, by: Principal, build: Build, decision: Decision, entry: Entry, now:
     after = {"state_code": build.state_code, "status": build.status, "attempt": build.attempt}
     changes = {name: [before[name], after[name]] for name in after if before[name] != after[name]}
     action = "build.revived" if decision.revived else DEEDS[decision.move]
-    tell(by=by, build=build, action=action, changes=changes, writes=writes)
+    tell(by=by, build=build, action=action, changes=changes, writes=writes, is_last=is_last)
     return build
 
 
@@ -189,6 +206,7 @@ def tell(
     action: str,
     changes: dict[str, Any] | None = None,
     writes: Sequence[Statement] = (),
+    is_last: bool = False,
 ) -> None:
     """Every change of a build ends here: its last writes, audit, activity, and so the webhooks."""
     payload = {
@@ -208,6 +226,7 @@ def tell(
         changes=changes,
         payload=payload,
         writes=writes,
+        is_last=is_last,
     )
 
 

@@ -67,7 +67,7 @@ def build_report(*, by: Principal, build: Build, report: Report, entry: Entry) -
 
     What was told before, and what comes too late to count, changes nothing.
     """
-    row, is_code = build_lock_at(tenant=build.tenant, build=build, code=report.code)
+    row, is_code, has_webhooks = build_lock_at(tenant=build.tenant, build=build, code=report.code)
     now = timezone.now()
     if entry.occurred_at is not None and entry.occurred_at > now + CLOCK_SKEW:
         raise ValidationFailed.field("occurred_at", "it is more than five minutes in the future.")
@@ -84,7 +84,8 @@ def build_report(*, by: Principal, build: Build, report: Report, entry: Entry) -
     # A run that was taken for lost, and says itself that it failed, tells of another failure.
     was_over = row.status == Status.FAILED and row.reason != HEARTBEAT_LOST
     if decision.status != Status.FAILED or was_over:
-        apply(by=by, build=row, decision=decision, entry=entry, now=now)
+        is_last = decision.move != Move.COMPLETE and not has_webhooks
+        apply(by=by, build=row, decision=decision, entry=entry, now=now, is_last=is_last)
         if decision.move == Move.COMPLETE:
             latest_follow(by=by, build=row)
         return Outcome(row, changed=True)
