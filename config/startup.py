@@ -13,7 +13,7 @@ from django.db.migrations.executor import MigrationExecutor
 from accounts.row_security import as_tenant
 from accounts.services.keys import api_keys_seed
 from config import sentry
-from config.heap import share_arenas
+from config.heap import give_back, share_arenas
 from gcore.services.accounts import account_default
 from usage import queue
 
@@ -28,6 +28,7 @@ class CannotStart(SystemExit):
 def prepare() -> None:
     """For the web processes, worker, beat, the event writer and the one-process mode."""
     share_arenas()
+    give_back()
     sentry.start()
     wait_for_database()
     require_migrations()
