@@ -23,6 +23,7 @@ from accounts.tenant_role import tenant_role_ensure
 from config import metrics
 from tests.builders import make_key, make_tenant, make_user
 from tests.flush import quicken
+from tests.servers.onebox import begin
 
 Role = Membership.Role
 # A busy machine is no fault, and a tenant may serve many examples.
@@ -77,6 +78,12 @@ def demo(django_db_setup: None, django_db_blocker: Any) -> Iterator[str]:
             call_command("load_demo", stdout=out)
         yield out.getvalue()
         transaction.set_rollback(True)
+
+
+@pytest.fixture(scope="session")
+def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory of a whole platform that has started once, which loads the demo data, and ended."""
+    return begin(tmp_path_factory.mktemp("begun"))
 
 
 @pytest.fixture(scope="session")

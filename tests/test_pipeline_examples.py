@@ -25,8 +25,8 @@ pytestmark = pytest.mark.full
 
 
 @pytest.fixture(scope="module")
-def box(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OneBox]:
-    running = OneBox(tmp_path_factory.mktemp("box")).start()
+def box(tmp_path_factory: pytest.TempPathFactory, begun: Path) -> Iterator[OneBox]:
+    running = OneBox(tmp_path_factory.mktemp("box"), begun=begun).start()
     yield running
     assert running.end() == 0, running.log.read_text()
 

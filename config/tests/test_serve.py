@@ -54,9 +54,11 @@ class Box(OneBox):
 @pytest.fixture(scope="module", params=["embedded", pytest.param("full", marks=pytest.mark.full)])
 def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     directory = tmp_path_factory.mktemp("box")
-    servers = {} if request.param == "embedded" else fresh_servers()
-    running = Box(directory, **servers).start()
-    yield running
+    if request.param == "embedded":
+        running = Box(directory, begun=request.getfixturevalue("begun"))
+    else:
+        running = Box(directory, **fresh_servers())
+    yield running.start()
     if running.process.poll() is None:
         assert running.end() == 0, running.log.read_text()
 
@@ -165,18 +167,18 @@ def test_strangers_are_shown_out(box: Box, organization: str, options: dict[str,
 
 
 @pytest.fixture
-def own_box(tmp_path: Path) -> Iterator[Box]:
-    running = Box(tmp_path).start()
+def own_box(tmp_path: Path, begun: Path) -> Iterator[Box]:
+    running = Box(tmp_path, begun=begun).start()
     yield running
     running.process.kill()
     running.process.wait()
 
 
 @pytest.mark.full
-def test_it_starts_without_its_redis_and_finds_it_later(tmp_path: Path) -> None:
+def test_it_starts_without_its_redis_and_finds_it_later(tmp_path: Path, begun: Path) -> None:
     with Redis() as redis:
         redis.stop()
-        box = Box(tmp_path, REDIS_URL=redis.url)
+        box = Box(tmp_path, begun=begun, REDIS_URL=redis.url)
         try:
             box.start()
             assert box.get("/health").json()["status"] == "degraded"

@@ -1,6 +1,7 @@
 """`manage.py serve` as a process of its own, with a directory that holds all it writes."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,9 +16,14 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 
 
 class OneBox:
-    """The whole platform with demo data, on SQLite without Redis unless `environment` says otherwise."""
+    """The whole platform with demo data, on SQLite without Redis unless `environment` says otherwise.
 
-    def __init__(self, directory: Path, **environment: str) -> None:
+    `begun` is the directory of one that has ended, which this one goes on with in its own.
+    """
+
+    def __init__(self, directory: Path, *, begun: Path | None = None, **environment: str) -> None:
+        if begun:
+            shutil.copytree(begun, directory, dirs_exist_ok=True)
         self.port = free_port()
         self.base = f"http://127.0.0.1:{self.port}"
         self.log = directory / "serve.log"
@@ -53,3 +59,10 @@ class OneBox:
     def end(self, by: signal.Signals = signal.SIGTERM) -> int:
         self.process.send_signal(by)
         return self.process.wait(60)
+
+
+def begin(directory: Path) -> Path:
+    """Start one there, which loads the demo data, and end it."""
+    box = OneBox(directory).start()
+    assert box.end() == 0, box.log.read_text()
+    return directory
