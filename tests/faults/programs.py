@@ -14,7 +14,8 @@ from tests.servers import Server
 from tests.servers.process import ENVIRONMENT
 
 ROOT: Final = Path(__file__).resolve().parents[2]
-GRANIAN: Final = ("--interface", "wsgi", "--workers", "2", "--blocking-threads", "2", "--no-access-log")
+# One process, as in production; replicas have tests of their own.
+GRANIAN: Final = ("--interface", "wsgi", "--workers", "1", "--blocking-threads", "4", "--no-access-log")
 
 
 AGGREGATE: Final = """

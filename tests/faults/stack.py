@@ -18,7 +18,7 @@ from tests.faults.load import Load
 from tests.faults.programs import ROOT, Aggregator, Web, Writer
 from tests.servers import Postgres, Redis
 
-SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "2"))
+SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "1"))
 DEADLINE_SECONDS: Final = 90.0 + SECONDS
 CLAIM_SECONDS: Final = 1.0
 KEYS: Final = {tenant: secrets.token_hex(16) for tenant in ("acme", "rival")}
@@ -131,13 +131,17 @@ class Stack:
         self.heal()
 
     def heal(self) -> None:
-        """Whatever the last test left behind, everything runs again."""
-        for server in (self.redis, self.postgres, self.web, *self.writers, *self.aggregators):
-            if server.running:
-                server.resume()
-            else:
-                server.kill()
-                server.start()
+        """Whatever the last test left behind, everything runs again: the servers, then who needs them."""
+        for kind in ((self.redis, self.postgres), (self.web, *self.writers, *self.aggregators)):
+            ended = [server for server in kind if not server.running]
+            for server in kind:
+                if server in ended:
+                    server.kill()
+                    server.launch()
+                else:
+                    server.resume()
+            for server in ended:
+                server.wait_for_answer()
 
     def close(self) -> None:
         for server in (*self.aggregators, *self.writers, self.web, self.postgres, self.redis):

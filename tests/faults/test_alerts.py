@@ -2,7 +2,7 @@
 
 import http.client
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ from celery import Celery
 from config.tests.test_monitoring import RULES, selectors
 from tests.faults.alerts import PROMTOOL, Scrape, Stretch, scrape, verdict
 from tests.faults.load import Load
-from tests.faults.programs import Web, Worker
+from tests.faults.programs import Worker
 from tests.faults.stack import KEYS, Stack, eventually
 
 pytestmark = [
@@ -34,20 +34,11 @@ FROM generate_series(1, 1001)
 """
 
 
-class Watched(Web):
-    """One process, as in production, so that its metrics are whole."""
-
-    def _command(self) -> Sequence[str]:
-        command = list(super()._command())
-        command[command.index("--workers") + 1] = "1"
-        return command
-
-
 class Watch:
     """What Prometheus would see of the processes that run."""
 
-    def __init__(self, stack: Stack, web: Watched, worker: Worker, load: Load, directory: Path) -> None:
-        self.stack, self.web, self.worker, self._load = stack, web, worker, load
+    def __init__(self, stack: Stack, worker: Worker, load: Load, directory: Path) -> None:
+        self.stack, self.web, self.worker, self._load = stack, stack.web, worker, load
         self._directory = directory
         before = self.scraped()
         time.sleep(BETWEEN_SECONDS)
@@ -94,25 +85,19 @@ class Watch:
 
 
 @pytest.fixture(scope="module")
-def watched(whole_stack: Stack) -> Iterator[Watched]:
-    with Watched(whole_stack.environment) as web:
-        yield web
-
-
-@pytest.fixture(scope="module")
 def its_worker(whole_stack: Stack) -> Iterator[Worker]:
     with Worker(whole_stack.environment) as worker:
         yield worker
 
 
 @pytest.fixture
-def watch(stack: Stack, watched: Watched, its_worker: Worker, seed: str, tmp_path: Path) -> Iterator[Watch]:
+def watch(stack: Stack, its_worker: Worker, seed: str, tmp_path: Path) -> Iterator[Watch]:
     """In health and at work."""
-    with Celery(broker=stack.redis.url) as sender, Load(watched.port, KEYS, seed) as load:
+    with Celery(broker=stack.redis.url) as sender, stack.load(seed) as load:
         sender.send_task("config.beat")
         assert eventually(lambda: load.answers["queued"] > 20 and stack.stored(seed) != [])
-        assert eventually(lambda: watched.get("/ready")["overall"])
-        yield Watch(stack, watched, its_worker, load, tmp_path)
+        assert eventually(lambda: stack.web.get("/ready")["overall"])
+        yield Watch(stack, its_worker, load, tmp_path)
     stack.heal()
 
 

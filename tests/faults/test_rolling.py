@@ -32,7 +32,7 @@ pytestmark = [
 
 Check = Callable[[Load], None]
 NAMES: Final = ("web1", "web2", "web3")
-PAUSE_SECONDS: Final = 0.02
+PAUSE_SECONDS: Final = 0.1
 
 
 class Replica(Web):
