@@ -26,7 +26,7 @@ pytestmark = pytest.mark.full
 
 @pytest.fixture(scope="module")
 def box(tmp_path_factory: pytest.TempPathFactory, begun: Path) -> Iterator[OneBox]:
-    running = OneBox(tmp_path_factory.mktemp("box"), begun=begun).start()
+    running = OneBox(tmp_path_factory.mktemp("box"), begun).start()
     yield running
     assert running.end() == 0, running.log.read_text()
 

@@ -55,9 +55,9 @@ class Box(OneBox):
 def box(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Box]:
     directory = tmp_path_factory.mktemp("box")
     if request.param == "embedded":
-        running = Box(directory, begun=request.getfixturevalue("begun"))
+        running = Box(directory, request.getfixturevalue("begun"))
     else:
-        running = Box(directory, **fresh_servers())
+        running = Box(directory, None, **fresh_servers())
     yield running.start()
     if running.process.poll() is None:
         assert running.end() == 0, running.log.read_text()
@@ -168,7 +168,7 @@ def test_strangers_are_shown_out(box: Box, organization: str, options: dict[str,
 
 @pytest.fixture
 def own_box(tmp_path: Path, begun: Path) -> Iterator[Box]:
-    running = Box(tmp_path, begun=begun).start()
+    running = Box(tmp_path, begun).start()
     yield running
     running.process.kill()
     running.process.wait()
@@ -178,7 +178,7 @@ def own_box(tmp_path: Path, begun: Path) -> Iterator[Box]:
 def test_it_starts_without_its_redis_and_finds_it_later(tmp_path: Path, begun: Path) -> None:
     with Redis() as redis:
         redis.stop()
-        box = Box(tmp_path, begun=begun, REDIS_URL=redis.url)
+        box = Box(tmp_path, begun, REDIS_URL=redis.url)
         try:
             box.start()
             assert box.get("/health").json()["status"] == "degraded"

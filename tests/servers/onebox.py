@@ -21,7 +21,7 @@ class OneBox:
     `begun` is the directory of one that has ended, which this one goes on with in its own.
     """
 
-    def __init__(self, directory: Path, *, begun: Path | None = None, **environment: str) -> None:
+    def __init__(self, directory: Path, begun: Path | None = None, /, **environment: str) -> None:
         if begun:
             shutil.copytree(begun, directory, dirs_exist_ok=True)
         self.port = free_port()
