@@ -52,10 +52,21 @@ class Paper:
         if self._was_told(code, said, means, message, run):
             return False
         self._guard(run)
+        before = self._standing()
         if self.status == "failed" and means == "failed" and code == self.code:
             self.lost = False
-            self._write(message, run, occurred)
-            return True
+        else:
+            self._take(code, said, means, run)
+        self._write(message, run, occurred)
+        if occurred:  # told again later, it is no news
+            status = "completed" if self.done and self._standing() != before else self.status
+            self.notes |= {(code, status, who, occurred) for who in (self.owner, "")}
+        return True
+
+    def _standing(self) -> tuple[object, ...]:
+        return self.code, self.attempt, self.status, self.done
+
+    def _take(self, code: int, said: str | None, means: str, run: str) -> None:
         if self.status == "failed":
             self._come_back(code, means, run)
         if self.status == "failed":
@@ -63,8 +74,6 @@ class Paper:
             self.done = means == "completed"
         else:
             self._go_on(code, said, means)
-        self._write(message, run, occurred)
-        return True
 
     def fail(self, message: str, retryable: bool, run: str, again: bool) -> bool:
         """`again`: this very failure of this attempt is known."""
