@@ -1,4 +1,4 @@
-"""The server that is fuzzed: production's web process on servers of its own, and who calls it."""
+"""What is fuzzed: production's web process and an event writer on servers of their own; and who calls it."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.faults.programs import Web
+from tests.faults.programs import Web, Writer
 from tests.faults.stack import manage
 from tests.servers import Postgres, Redis
 
@@ -59,6 +59,7 @@ def box(folder: Path) -> Iterator[Box]:
             "MASTER_TOKEN": master,
             "DATABASE_URL": postgres.url,
             "REDIS_URL": redis.url,
+            "EVENT_STREAM": "skyledger:fuzz",
             "VAR_DIR": str(folder),
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "ERROR"),
             # Counted in full, but out of reach.
@@ -70,5 +71,5 @@ def box(folder: Path) -> Iterator[Box]:
             "person": {"Authorization": f"Bearer {known['person']}"},
             "master": {"Authorization": f"Bearer {master}", "X-Tenant-ID": "acme"},
         }
-        with Web(environment) as web:
+        with Web(environment) as web, Writer(environment):  # without one the web process is soon not ready
             yield Box(web, callers, known)
