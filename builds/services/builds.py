@@ -9,6 +9,7 @@ from django.utils import timezone
 from accounts.errors import ValidationFailed
 from accounts.models import Tenant
 from accounts.principals import Principal
+from accounts.statements import insertion
 from builds.models import (
     Build,
     BuildState,
@@ -71,11 +72,18 @@ def build_create(
             build.save(force_insert=True)
     except IntegrityError:  # somebody else was quicker
         return _same(Build.objects.for_tenant(tenant).get(build_id=build_id), parts)
-    BuildState.objects.create(
-        tenant=tenant, build=build, seq=1, state_code=build.state_code, status=build.status, actor=by.actor,
-        at=build.created_at, entered_at=build.created_at,
-    )  # fmt: skip
-    tell(by=by, build=build, action="build.created")
+    queued = insertion(
+        BuildState,
+        tenant=tenant.pk,
+        build=build.pk,
+        seq=1,
+        state_code=build.state_code,
+        status=build.status,
+        actor=by.actor,
+        at=build.created_at,
+        entered_at=build.created_at,
+    )
+    tell(by=by, build=build, action="build.created", writes=(queued,))
     return Outcome(build, changed=True)
 
 
