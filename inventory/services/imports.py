@@ -17,6 +17,7 @@ from django.utils import timezone
 from accounts.background import ask_worker
 from accounts.errors import Conflict, NotFound, ValidationFailed
 from accounts.models import Tenant
+from accounts.planner import tables_grew
 from accounts.principals import Principal
 from accounts.services.logs import deed
 from accounts.services.tenants import tenant_lock
@@ -25,7 +26,7 @@ from inventory.columns import BadRow, RowError
 from inventory.files import BadFile, Record, Rejects, Table, table_open
 from inventory.files.rejects import REASON
 from inventory.layouts import Layout, layout_document, layout_of, missing, recognise
-from inventory.models import Import
+from inventory.models import Charge, CostDay, CostLine, Import, Resource, ResourceChange
 from inventory.progress import progress_tell
 from inventory.queries.imports import changed_since, same_file
 from inventory.services.cost_files import CostFile, costs_apply, costs_undo
@@ -38,6 +39,7 @@ from inventory.services.staging import staging_clear
 State = Import.State
 COSTS: Final = Import.Kind.COSTS.value
 SOURCES: Final = {COSTS: DEFAULT_SOURCE, Import.Kind.RESOURCES.value: "files"}
+TABLES: Final = {COSTS: (CostDay, CostLine, Charge), Import.Kind.RESOURCES.value: (Resource, ResourceChange)}
 FOLDER: Final = "imports"
 OPEN: Final = (State.RECEIVED, State.CHECKED, State.FAILED)  # those that may be mapped and checked
 INLINE_BYTES: Final = 256 * 1024  # a file up to this size is checked within the call
@@ -311,6 +313,7 @@ def import_confirm(*, by: Principal, run: Import) -> Import:
         costs_apply(run)
     else:
         _read_file(by, run, lambda rows, part: None)
+    tables_grew(run.rows, *TABLES[run.kind])
     import_close(by=by, run=run, action=f"{run.kind}.imported", file_name=run.file_name)
     return run
 
