@@ -21,7 +21,7 @@ from typing import Final
 BIN: Final = Path(sys.executable).parent
 COLOURS: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 PYTEST: Final = f"python -m pytest -q --color={'yes' if COLOURS else 'no'}"
-CORES: Final = 2
+AT_ONCE: Final = 3  # for two cores: tests wait a third of their time for the servers that they test
 # Where pytest looks for tests, in shares of about the same length; the first is what the others leave.
 PYPROJECT: Final = tomllib.loads(Path("pyproject.toml").read_text())
 PLACES: Final = PYPROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
@@ -62,7 +62,7 @@ def shares(name: str, environment: Mapping[str, str]) -> list[list[Step]]:
 
 
 def proofs(scratch: str) -> list[list[Step]]:
-    """All steps, in chains for one core each: a core that is done with one takes the next, so none is idle.
+    """All steps, in chains for one process each: when one is done the next begins, so that none is idle.
 
     The fault tests, which wait as long as they work, come first, beside steps of one process. `scratch` is a
     folder for what the Django commands write.
@@ -130,7 +130,7 @@ def main() -> None:
     tested_on: list[str] = []
     with tempfile.TemporaryDirectory(prefix="sky-steps-") as scratch:
         chains = [linters()] if sys.argv[1:] == ["lint"] else proofs(scratch)
-        with ThreadPoolExecutor(CORES) as pool:
+        with ThreadPoolExecutor(AT_ONCE) as pool:
             failed = list(itertools.chain(*pool.map(lambda steps: failures(steps, tested_on), chains)))
     number = sum(map(len, chains))
     seconds = time.monotonic() - started
