@@ -5,7 +5,7 @@ from typing import Final
 from django.db import models
 from django.utils import timezone
 
-from accounts.models import Tenant, TenantOwned
+from accounts.models import TenantOwned
 from accounts.models.fields import ExactJSONField
 from builds.models.catalogue import ImageType, OsVersion, Platform
 from builds.models.projects import Project, StateTemplate
@@ -21,18 +21,14 @@ class Build(TenantOwned):
     What follows from these and the clock (phase, percent, overdue, stuck) is not kept: builds.queries.
     """
 
-    # Each move writes a row of every index, and what these would find others find that begin with the tenant.
-    tenant = models.ForeignKey(Tenant, on_delete=models.PROTECT, related_name="+", db_index=False)
     build_id = models.CharField(max_length=255, help_text="The pipeline's own name of it.")
-    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="builds", db_index=False)
-    os_version = models.ForeignKey(OsVersion, on_delete=models.PROTECT, related_name="builds", db_index=False)
-    image_type = models.ForeignKey(ImageType, on_delete=models.PROTECT, related_name="builds", db_index=False)
+    platform = models.ForeignKey(Platform, on_delete=models.PROTECT, related_name="builds")
+    os_version = models.ForeignKey(OsVersion, on_delete=models.PROTECT, related_name="builds")
+    image_type = models.ForeignKey(ImageType, on_delete=models.PROTECT, related_name="builds")
     project = models.ForeignKey(
         Project, null=True, blank=True, on_delete=models.PROTECT, related_name="builds"
     )
-    template = models.ForeignKey(
-        StateTemplate, on_delete=models.PROTECT, related_name="builds", db_index=False
-    )
+    template = models.ForeignKey(StateTemplate, on_delete=models.PROTECT, related_name="builds")
     pipeline_url = models.URLField(max_length=2048, blank=True)
     commit_hash = models.CharField(max_length=255, blank=True)
     parent = models.ForeignKey(
