@@ -1,6 +1,7 @@
 """Writing down what was done. Every service calls these two inside its own transaction."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -135,4 +136,8 @@ def _record(
     seq, has_webhooks = counter.fetchone()
     transaction.on_commit(lambda: wake(tenant.pk), robust=True)
     if has_webhooks:
-        fan_out(ActivityEntry(tenant=tenant, seq=seq, **entry))
+        told_of = ActivityEntry(tenant=tenant, seq=seq, **entry)
+        if is_last:
+            transaction.on_commit(transaction.atomic(partial(fan_out, told_of)), robust=True)
+        else:
+            fan_out(told_of)

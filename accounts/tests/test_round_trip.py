@@ -44,6 +44,7 @@ def test_rows_counts_and_plans() -> None:
     assert (first.fetchone(), second.fetchone(), count.fetchone()) == ((1, "Ä"), (2, "B"), (2, 1))
     assert (first.rowcount, changed.rowcount, changed.fetchone()) == (1, 2, None)
     assert len(asked) == 4
+    assert (first.fetchone(), count.fetchone()) == (None, None)
     kept = dict(names())
     assert {ADD, COUNT} < kept.keys()
     sent((ADD, [3, "d", None]))
@@ -78,6 +79,7 @@ def test_a_transaction_begins_with_its_first_and_is_taken_back() -> None:
 def test_a_value_that_cannot_be_sent_leaves_the_connection_whole() -> None:
     with pytest.raises(DatabaseError):
         sent((ADD, [1, "a", None]), (ADD, [2, "\x00", None]))
+    assert sent((COUNT, []))[0].fetchone() == (0, None)
     assert sent(("SELECT %s::int", [7]))[0].fetchone() == (7,)
     assert connection.connection.info.pipeline_status == psycopg.pq.PipelineStatus.OFF
 
@@ -127,3 +129,20 @@ def test_a_deed_is_numbered_the_same_on_one_server_and_on_several(
     first, second = told
     assert (first.payload, second.payload) == ({"place": "a", "at": "ä"}, {"place": "b", "at": "ä"})
     assert (second.seq - first.seq, second.actor) == (1, "system")
+
+
+def test_what_fails_at_the_commit_leaves_nothing_and_tells_nobody() -> None:
+    told: list[str] = []
+    later = "ALTER TABLE round_trip ADD other int REFERENCES round_trip DEFERRABLE INITIALLY DEFERRED"
+    with connection.cursor() as cursor:
+        cursor.execute(later)
+
+    @transaction.atomic
+    def write() -> None:
+        transaction.on_commit(lambda: told.append("done"))
+        sent(("INSERT INTO round_trip (id, other) VALUES (%s, %s)", [1, 7]), are_last=True)
+
+    with pytest.raises(IntegrityError):
+        write()
+    assert sent((COUNT, []))[0].fetchone() == (0, None)
+    assert told == []

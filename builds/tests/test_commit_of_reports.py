@@ -1,5 +1,6 @@
 """A report that is the last of its transaction commits with its own statements, and nothing else does."""
 
+import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -90,9 +91,15 @@ def test_a_webhook_is_written_to_in_the_same_transaction(acme: Tenant, build: Bu
 def test_a_webhook_that_came_in_between_is_told_too(
     acme: Tenant, build: Build, seen: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def deciding(*given: Any) -> Any:
-        """One is made after the report has looked for them."""
+    def somebody() -> None:
         webhook(acme)
+        connection.close()
+
+    def deciding(*given: Any) -> Any:
+        """Somebody makes one after the report has looked for them."""
+        other = threading.Thread(target=somebody)
+        other.start()
+        other.join(20)
         return decide(*given)
 
     monkeypatch.setattr("builds.services.reports.decide", deciding)
