@@ -2,6 +2,7 @@
 
 from typing import Any, Final
 
+from django.conf import settings
 from django.db import connection, models, transaction
 
 from accounts.policies import NOBODYS
@@ -26,30 +27,30 @@ WHERE rolname = current_user AND pg_proc.oid = '{CONTAINS}'::regprocedure
 MANY: Final = 1000
 
 
-def planner_inform(connection: Any) -> None:
+def planner_inform(to: Any) -> None:
     """So that row-level security costs little: statistics of the tables with everybody's rows, and tags found
     by their index. `migrate` tells both once.
     """
-    with transaction.atomic(connection.alias), connection.cursor() as cursor:
+    with transaction.atomic(to.alias), to.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtext('planner_inform'))")  # several may migrate
         cursor.execute(UNKNOWN, [NOBODYS])
         for (name,) in cursor.fetchall():
-            cursor.execute(f"ANALYZE {connection.ops.quote_name(name)}")
+            cursor.execute(f"ANALYZE {to.ops.quote_name(name)}")
         cursor.execute(UNTOLD)
         if cursor.fetchone() == (True,):
             cursor.execute(f"ALTER FUNCTION {CONTAINS} LEAKPROOF")
 
 
 def tables_grew(rows: int, *grown: type[models.Model]) -> None:
-    """Have statistics of the tables of which the many rows just written may be a tenth or more.
+    """Have statistics of the tables of which these many rows of an import may be a tenth; after its commit.
 
     Autovacuum would have them about a minute later. Until then a new tenant's first bill is joined as if it
-    had a line, which took 16 seconds where it takes a fifth of one.
+    had a line, which took 16 seconds where it takes a fifth of one. Citus counts at its servers.
     """
-    if connection.vendor != "postgresql" or rows < MANY:
+    if connection.vendor != "postgresql" or settings.DATABASE_DISTRIBUTED or rows < MANY:
         return
     with as_platform(), connection.cursor() as cursor:  # as who owns them
         for model in grown:
             cursor.execute("SELECT reltuples FROM pg_class WHERE oid = %s::regclass", [model._meta.db_table])
             if rows > cursor.fetchone()[0] / 10:
-                cursor.execute(f"ANALYZE {connection.ops.quote_name(model._meta.db_table)}")
+                cursor.execute(f"ANALYZE (SKIP_LOCKED) {connection.ops.quote_name(model._meta.db_table)}")

@@ -313,7 +313,7 @@ def import_confirm(*, by: Principal, run: Import) -> Import:
         costs_apply(run)
     else:
         _read_file(by, run, lambda rows, part: None)
-    tables_grew(run.rows, *TABLES[run.kind])
+    transaction.on_commit(lambda: tables_grew(run.rows, *TABLES[run.kind]), robust=True)
     import_close(by=by, run=run, action=f"{run.kind}.imported", file_name=run.file_name)
     return run
 

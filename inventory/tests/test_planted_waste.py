@@ -25,12 +25,15 @@ def run(*arguments: Any) -> Any:
     return json.loads(out.getvalue())
 
 
-def test_planted_waste_is_found(acme: Tenant, tmp_path: Path) -> None:
+def test_planted_waste_is_found(
+    acme: Tenant, tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> None:
     bill, stock, truth = (tmp_path / name for name in ("bill.csv", "stock.csv", "truth.json"))
     made = ["--start", "2025-07", "--months", "2", "--resources", "7", "--planted", "120"]
     run("make_costs", bill, "--inventory", stock, "--truth", truth, *made)
     run("import_resources", stock, "--tenant", "acme")
-    run("import_costs", bill, "--tenant", "acme")
+    with django_capture_on_commit_callbacks(execute=True):  # has statistics of what came
+        run("import_costs", bill, "--tenant", "acme")
     body = run("recommend", "--tenant", "acme", "--as-of", "2025-09-01", "--truth", truth)
     scores = body["scores"]
     assert body["opened"] == sum(score["found"] for score in scores.values())
