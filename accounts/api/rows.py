@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-# A field's name, the serializer's method or what reads the row, and what makes text of the value.
-Reader = tuple[str, str, Callable[[Any], Any], Callable[[Any], Any] | None]
+# A field's name, what reads it by the serializer and the row, and what makes text of the value.
+Reader = tuple[str, Callable[[Any, Any], Any], Callable[[Any], Any] | None]
 
 
 def _moment(value: datetime) -> str:
@@ -36,8 +36,8 @@ PLAIN: Final[dict[type, Callable[[Any], Any] | None]] = {
 class RowSerializer(serializers.ModelSerializer[Any]):
     def to_representation(self, instance: Any) -> dict[str, Any]:
         told = {}
-        for name, method, read, text in _readers(type(self)):
-            value = getattr(self, method)(instance) if method else read(instance)
+        for name, read, text in _readers(type(self)):
+            value = read(self, instance)
             told[name] = value if text is None or value is None else text(value)
         return told
 
@@ -50,7 +50,7 @@ def _readers(kind: type[RowSerializer]) -> list[Reader]:
 
 def _reader(name: str, field: Any) -> Reader:
     if isinstance(field, serializers.SerializerMethodField):
-        return name, field.method_name or "", attrgetter(name), None
-    if isinstance(field, serializers.PrimaryKeyRelatedField):
-        return name, "", attrgetter(f"{field.source}_id"), None
-    return name, "", attrgetter(field.source), PLAIN[type(field)]
+        return name, lambda serializer, row: getattr(serializer, field.method_name)(row), None
+    foreign = isinstance(field, serializers.PrimaryKeyRelatedField)
+    read = attrgetter(f"{field.source}_id" if foreign else field.source)
+    return name, lambda _, row: read(row), None if foreign else PLAIN[type(field)]

@@ -175,10 +175,10 @@ def own_box(tmp_path: Path, begun: Path) -> Iterator[Box]:
 
 
 @pytest.mark.full
-def test_it_starts_without_its_redis_and_finds_it_later(tmp_path: Path, begun: Path) -> None:
+def test_it_starts_first_without_its_redis_and_finds_it_later(tmp_path: Path) -> None:
     with Redis() as redis:
         redis.stop()
-        box = Box(tmp_path, begun, REDIS_URL=redis.url)
+        box = Box(tmp_path, REDIS_URL=redis.url)
         try:
             box.start()
             assert box.get("/health").json()["status"] == "degraded"
