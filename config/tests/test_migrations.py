@@ -27,6 +27,12 @@ LOCKING = (
 Later = dict[tuple[str, str], migrations.Migration]
 
 
+def makes_a_key_anew(operation: Any) -> bool:
+    """Whatever is changed of a foreign key, if only its index, Django takes it away and makes it again."""
+    changed = isinstance(operation, migrations.AlterField) and isinstance(operation.field, models.ForeignKey)
+    return changed and operation.field.db_constraint
+
+
 def faults_of(later: Later) -> list[str]:
     """What would lock a table that was there before."""
     made = {
@@ -43,6 +49,8 @@ def faults_of(later: Later) -> list[str]:
                 faults += [f"{app}.{name} needs atomic = False"] * migration.atomic
             elif isinstance(operation, LOCKING) and table not in made:
                 faults.append(f"{app}.{name} locks {table[1]}: use accounts.unlocked")
+            elif makes_a_key_anew(operation) and table not in made:
+                faults.append(f"{app}.{name} makes a foreign key of {table[1]} anew under a lock")
     return faults
 
 
@@ -65,6 +73,10 @@ OPERATIONS = [
 MAKE = migrations.CreateModel("Thing", [("id", models.AutoField(primary_key=True))])
 
 
+def key(**options: Any) -> Any:
+    return models.ForeignKey("accounts.Tenant", models.PROTECT, db_index=False, **options)
+
+
 def of(*operations: Any, atomic: bool = True) -> Later:
     made = type("Migration", (migrations.Migration,), {"operations": operations, "atomic": atomic})
     return {("usage", "0099_x"): made("0099_x", "usage")}
@@ -79,6 +91,12 @@ def of(*operations: Any, atomic: bool = True) -> Later:
         (of(*OPERATIONS, atomic=False), []),
         (of(OPERATIONS[0]), ["usage.0099_x needs atomic = False"]),
         (of(SecureRows("Thing")), ["usage.0099_x needs atomic = False"]),
+        (
+            of(migrations.AlterField("thing", "tenant", key())),
+            ["usage.0099_x makes a foreign key of thing anew under a lock"],
+        ),
+        (of(migrations.AlterField("thing", "tenant", key(db_constraint=False))), []),
+        (of(MAKE, migrations.AlterField("thing", "tenant", key())), []),
     ],
 )
 def test_what_locks_is_found(later: Later, faults: list[str]) -> None:
