@@ -22,9 +22,7 @@ UNTOLD: Final = f"""
 SELECT rolsuper AND NOT proleakproof FROM pg_roles, pg_proc
 WHERE rolname = current_user AND pg_proc.oid = '{CONTAINS}'::regprocedure
 """  # noqa: S608  (a name of our own)
-
-
-MANY: Final = 1000
+MANY: Final = 1000  # rows of an import; what fewer change can wait for autovacuum
 
 
 def planner_inform(to: Any) -> None:
