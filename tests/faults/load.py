@@ -16,7 +16,7 @@ BATCH_PATH: Final = "/api/v1/events/batch"
 PATIENCE_SECONDS: Final = 60.0  # far beyond what any answer may take, so that a hang is seen as one
 SENT_TWICE: Final = 0.05
 LARGEST_BATCH: Final = 20
-PAUSE_SECONDS: Final = 0.05  # leaves the processors some time for those who are being tested
+PAUSE_SECONDS: Final = 0.02  # leaves the processors some time for those who are being tested
 
 
 def amount_of(event_id: str) -> Decimal:
