@@ -20,7 +20,7 @@ from typing import Final
 
 BIN: Final = Path(sys.executable).parent
 COLOURS: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
-PYTEST: Final = f"python -m pytest -q --color={'yes' if COLOURS else 'no'}"
+PYTEST: Final = f"python -m pytest -q -rs --color={'yes' if COLOURS else 'no'}"
 AT_ONCE: Final = 3  # for two cores: tests wait a third of their time for the servers that they test
 # Where pytest looks for tests, in shares of about the same length; the first is what the others leave.
 PYPROJECT: Final = tomllib.loads(Path("pyproject.toml").read_text())

@@ -1,5 +1,6 @@
 """An activity entry is kept, and told, whatever the sockets' channel does."""
 
+import asyncio
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -14,7 +15,7 @@ from accounts.principals import SYSTEM
 from accounts.redis_link import breaker
 from accounts.services import wakes
 from accounts.services.logs import record
-from accounts.tests.listening import Client, in_database, play, silently
+from accounts.tests.listening import Client, Message, in_database, play, silently
 from accounts.tests.outbox import happen
 from tests.servers import Redis
 
@@ -67,15 +68,15 @@ def test_a_redis_that_restarts_loses_nothing(
         with committed(execute=True):
             happen(acme)
 
-    async def woken(client: Client) -> None:
+    async def first_told(client: Client) -> Message:
         """By Redis: nobody looks any more."""
         monkeypatch.setattr(feed, "LOOK_SECONDS", 1000.0)
-        for _ in range(50):
+        told = asyncio.create_task(client.next())
+        while not told.done():
             breaker._open_until = 0.0
             await in_database(deed)
-            await client.ping()
-            if client.untold:
-                return
+            await asyncio.wait([told], timeout=0.05)
+        return told.result()
 
     async def scenario() -> None:
         async with Client(acme, x_api_key=secret) as early:
@@ -87,8 +88,7 @@ def test_a_redis_that_restarts_loses_nothing(
                 for client in (early, late):
                     assert (await client.next())["seq"] == 1
             server.start()
-            await woken(early)
-            assert (await early.next())["seq"] == 2
+            assert (await first_told(early))["seq"] == 2
 
     with Redis() as server:
         use(server, settings)

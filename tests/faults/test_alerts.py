@@ -18,7 +18,6 @@ from tests.faults.programs import Worker
 from tests.faults.stack import KEYS, Stack, eventually
 
 pytestmark = [
-    pytest.mark.full,
     pytest.mark.faults,
     pytest.mark.skipif(PROMTOOL is None, reason="There is no promtool here (apt install prometheus)."),
 ]

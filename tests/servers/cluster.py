@@ -5,7 +5,7 @@ from typing import Any, Self
 
 import redis
 
-from tests.servers.process import ServerError
+from tests.servers.process import ServerError, free_port
 from tests.servers.redis import Redis
 
 SLOTS = 16384
@@ -18,7 +18,11 @@ class RedisCluster:
     def __init__(self, masters: int = 3) -> None:
         settings = {"cluster-enabled": "yes", "cluster-node-timeout": "2000", "databases": "1"}
         settings |= {"masterauth": PASSWORD, "cluster-require-full-coverage": "no"}
-        self.nodes = [Redis(appendonly=True, settings=settings, password=PASSWORD) for _ in range(masters)]
+        self._buses = [free_port() for _ in range(masters)]  # the default, 10,000 above, may be taken
+        self.nodes = [
+            Redis(appendonly=True, settings=settings | {"cluster-port": str(bus)}, password=PASSWORD)
+            for bus in self._buses
+        ]
 
     @property
     def url(self) -> str:
@@ -40,8 +44,8 @@ class RedisCluster:
             with redis.Redis.from_url(node.url) as client:
                 last = min((place + 1) * share, SLOTS) - 1
                 client.execute_command("CLUSTER", "ADDSLOTSRANGE", place * share, last)
-                for other in self.nodes:
-                    client.execute_command("CLUSTER", "MEET", "127.0.0.1", other.port)
+                for other, bus in zip(self.nodes, self._buses, strict=True):
+                    client.execute_command("CLUSTER", "MEET", "127.0.0.1", other.port, bus)
         deadline = time.monotonic() + 30
         while not all(map(self._knows_all, self.nodes)):
             if time.monotonic() > deadline:
