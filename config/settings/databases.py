@@ -52,6 +52,8 @@ def _database(url: str) -> dict[str, Any]:
             "min_size": 1,
             "max_size": env.int("DATABASE_POOL_SIZE", default=10),
             "timeout": 2,  # how long a request waits for a connection while the database is away
+            # What the server keeps for one, plans and shapes of tables, grows with all that it was asked.
+            "max_lifetime": 600,
         },
     }
     return config
