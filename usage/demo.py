@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -15,8 +16,12 @@ from accounts.wire import encode
 from usage.ledger import Lot, Row, Status, store
 from usage.models import Meter
 from usage.models.alerts import DAY_MINUTES
+from usage.pricing import Scheme
+from usage.queries.statements import month_bounds
 from usage.services.alerts import alert_create
 from usage.services.meters import meter_create
+from usage.services.prices import price_rule_create
+from usage.services.statements import statement_close
 
 SEED: Final = 20
 DAYS: Final = 30
@@ -37,6 +42,8 @@ MODELS: Final = {
     "claude-haiku-3.5": ("anthropic", "0.80", "4.00"),
 }
 
+TOKEN_TIERS: Final = [{"rate": "0.000012", "up_to": "1000000"}, {"rate": "0.000009"}]
+
 
 def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> Iterator[tuple[int, int]]:
     """Store `count` events of the last 30 days up to `now`, a lot at a time.
@@ -52,7 +59,7 @@ def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> 
 
 
 def demo_definitions_make(*, tenant: Tenant) -> None:
-    """A meter and an alert to look at, once."""
+    """A meter, an alert, a price and the statement of last month to look at, once."""
     if Meter.objects.for_tenant(tenant).filter(slug="tokens").exists():
         return
     meter_create(
@@ -63,6 +70,13 @@ def demo_definitions_make(*, tenant: Tenant) -> None:
         by=SYSTEM, tenant=tenant, name="Slow language models", measure="latency", metric="latency_ms",
         filter="service_type = llm_service", threshold=Decimal(8000), window_minutes=DAY_MINUTES,
     )  # fmt: skip
+    this_month = datetime.now(ZoneInfo(tenant.timezone)).date().replace(day=1)
+    last_month = (this_month - timedelta(days=1)).replace(day=1)
+    price_rule_create(
+        by=SYSTEM, tenant=tenant, service_type="llm_service", unit="total_tokens", currency="USD",
+        scheme=Scheme.GRADUATED, tiers=TOKEN_TIERS, valid_from=month_bounds(tenant, last_month)[0],
+    )  # fmt: skip
+    statement_close(by=SYSTEM, tenant=tenant, month=last_month)
 
 
 def _rows(slug: str, count: int, now: datetime) -> Iterator[Row]:

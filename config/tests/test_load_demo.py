@@ -13,7 +13,7 @@ from accounts.keyring import keyring
 from accounts.models import ApiKey, Tenant, User
 from gcore.models import ClientMapping
 from tests.browser import browser
-from usage.models import Alert, Meter, UsageEvent
+from usage.models import Alert, Meter, PriceRule, Statement, UsageEvent
 from usage.service_types import SERVICE_TYPES
 
 pytestmark = pytest.mark.django_db
@@ -103,12 +103,13 @@ def test_a_second_run_adds_nothing_and_resets_nothing(loaded: str) -> None:
     owner.set_password("chosen-by-themself")
     owner.save()
     ApiKey.objects.filter(name="Demo key").update(scopes=["read"])
-    counts = [model.objects.count() for model in (Tenant, User, ApiKey, UsageEvent, Meter, Alert)]
-    assert counts[-2:] == [1, 1]
+    models = (Tenant, User, ApiKey, UsageEvent, Meter, Alert, PriceRule, Statement)
+    counts = [model.objects.count() for model in models]
+    assert counts[-4:] == [1, 1, 1, 1]
     out = StringIO()
     call_command("load_demo", stdout=out)
     assert "0 events were added" in out.getvalue()
-    assert counts == [model.objects.count() for model in (Tenant, User, ApiKey, UsageEvent, Meter, Alert)]
+    assert counts == [model.objects.count() for model in models]
     owner.refresh_from_db()
     assert owner.check_password("chosen-by-themself")
     assert ApiKey.objects.get(name="Demo key").scopes == ["read"]
