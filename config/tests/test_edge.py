@@ -65,6 +65,8 @@ def test_the_browsable_api_works_in_a_browser(owner: User) -> None:
     assert b"total_count" in page.content
     assert b'<html lang="en">' in page.content
     assert b'<pre class="prettyprint" tabindex="0">' in page.content
+    described = browser.get("/api/v1/builds", headers={"Accept": "text/html"}).content
+    assert b"Builds by the <code>id</code> that their creation answered." in described
 
 
 @pytest.mark.parametrize(
