@@ -2,7 +2,8 @@
 
 import random
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import suppress
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from itertools import islice
 from typing import Any, Final
@@ -10,11 +11,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from accounts.errors import Unavailable
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
 from accounts.wire import encode
 from usage.ledger import Lot, Row, Status, store
-from usage.models import Meter
+from usage.models import Meter, Statement
 from usage.models.alerts import DAY_MINUTES
 from usage.pricing import Scheme
 from usage.queries.statements import month_bounds
@@ -59,7 +61,7 @@ def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> 
 
 
 def demo_definitions_make(*, tenant: Tenant) -> None:
-    """A meter, an alert, a price and the statement of last month to look at, once."""
+    """A meter, an alert and a price to look at, once."""
     if Meter.objects.for_tenant(tenant).filter(slug="tokens").exists():
         return
     meter_create(
@@ -70,13 +72,22 @@ def demo_definitions_make(*, tenant: Tenant) -> None:
         by=SYSTEM, tenant=tenant, name="Slow language models", measure="latency", metric="latency_ms",
         filter="service_type = llm_service", threshold=Decimal(8000), window_minutes=DAY_MINUTES,
     )  # fmt: skip
-    this_month = datetime.now(ZoneInfo(tenant.timezone)).date().replace(day=1)
-    last_month = (this_month - timedelta(days=1)).replace(day=1)
     price_rule_create(
         by=SYSTEM, tenant=tenant, service_type="llm_service", unit="total_tokens", currency="USD",
-        scheme=Scheme.GRADUATED, tiers=TOKEN_TIERS, valid_from=month_bounds(tenant, last_month)[0],
+        scheme=Scheme.GRADUATED, tiers=TOKEN_TIERS, valid_from=month_bounds(tenant, _last_month(tenant))[0],
     )  # fmt: skip
-    statement_close(by=SYSTEM, tenant=tenant, month=last_month)
+
+
+def demo_statement_close(*, tenant: Tenant) -> None:
+    """Last month's statement, once; while the queue cannot be asked, another time."""
+    if not Statement.objects.for_tenant(tenant).exists():
+        with suppress(Unavailable):
+            statement_close(by=SYSTEM, tenant=tenant, month=_last_month(tenant))
+
+
+def _last_month(tenant: Tenant) -> date:
+    this_month = datetime.now(ZoneInfo(tenant.timezone)).date().replace(day=1)
+    return (this_month - timedelta(days=1)).replace(day=1)
 
 
 def _rows(slug: str, count: int, now: datetime) -> Iterator[Row]:
