@@ -56,11 +56,13 @@ class Sending:
 class RoundTrip:
     """What was said inside the block is sent and done at its end, and nothing when the block fails.
 
-    Errors: psycopg.Error of the first statement that fails, after which none is done.
+    Behind a pooler nothing is prepared, as another server may be asked the next time. Errors: psycopg.Error
+    of the first statement that fails, after which none is done.
     """
 
-    def __init__(self, raw: "psycopg.Connection[Any]") -> None:
+    def __init__(self, raw: "psycopg.Connection[Any]", *, prepares: bool) -> None:
         self.raw = raw
+        self._prepares = prepares
         self._libpq = raw.pgconn
         self._names: dict[str, bytes] = raw.__dict__.setdefault(NAMES, {})
         self._said: list[tuple[str, Sending]] = []
@@ -98,10 +100,10 @@ class RoundTrip:
         if begins:
             self._control(b"BEGIN")
         for statement, sending in self._said:
-            if self.raw.prepare_threshold is None:  # a pooler's: the next time another server may be asked
-                self._libpq.send_query_params(sending.query, sending.given)
-            else:
+            if self._prepares:
                 self._libpq.send_query_prepared(self._name(statement, sending.query), sending.given)
+            else:
+                self._libpq.send_query_params(sending.query, sending.given)
             self._sent.append(sending)
         if self._commits:
             self._control(b"COMMIT")

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from functools import cache
 from typing import Any, Final, TypeVar
 
+from django.conf import settings
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 from accounts.models import TenantOwned
@@ -29,7 +30,8 @@ def sent(*statements: Statement, are_last: bool = False) -> list[Any]:
     if connection.vendor != "postgresql":
         return [_executed(connection.cursor(), statement) for statement in statements]
     connection.ensure_connection()
-    with connection.wrap_database_errors, RoundTrip(connection.connection) as trip:
+    prepares = not settings.DATABASE_TRANSACTION_POOLING
+    with connection.wrap_database_errors, RoundTrip(connection.connection, prepares=prepares) as trip:
         cursors = [
             _executed(connection._prepare_cursor(Sending(trip)), statement) for statement in statements
         ]

@@ -4,6 +4,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import LazySettings
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -84,9 +85,9 @@ def test_a_value_that_cannot_be_sent_leaves_the_connection_whole() -> None:
     assert connection.connection.info.pipeline_status == psycopg.pq.PipelineStatus.OFF
 
 
-def test_behind_a_pooler_nothing_is_prepared(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_behind_a_pooler_nothing_is_prepared(settings: LazySettings) -> None:
+    settings.DATABASE_TRANSACTION_POOLING = True
     connection.ensure_connection()
-    monkeypatch.setattr(connection.connection, "prepare_threshold", None)
     before = dict(connection.connection.__dict__.get(NAMES, {}))
     assert sent((ADD, [1, "a", None]))[0].fetchone() == (1, "A")
     assert names() == before
@@ -111,7 +112,7 @@ def test_an_interruption_while_it_waits_closes_the_connection(monkeypatch: pytes
         raise KeyboardInterrupt
 
     monkeypatch.setattr(RoundTrip, "_wait", interrupted)
-    with pytest.raises(KeyboardInterrupt), RoundTrip(raw) as trip:
+    with pytest.raises(KeyboardInterrupt), RoundTrip(raw, prepares=True) as trip:
         Sending(trip).execute("SELECT pg_sleep(%s)", [0.2])
     assert raw.closed
     connection.close()

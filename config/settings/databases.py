@@ -44,7 +44,6 @@ def _database(url: str) -> dict[str, Any]:
         # Compiling a query of sums takes a second and saves none; what the URL says goes before it. A pooler
         # takes no such options: there the role is told (docs/scale.md).
         given["options"] = f"-c jit=off {given.get('options', '')}".strip()
-        given.setdefault("prepare_threshold", 5)  # for what is bound on the server: accounts.statements
     config["OPTIONS"] = given | {
         "connect_timeout": 5,
         "application_name": "skyledger",

@@ -11,3 +11,11 @@ def test_queries_are_not_compiled() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SHOW jit")
         assert cursor.fetchone() == ("off",)
+
+
+@pytest.mark.full
+@pytest.mark.django_db
+def test_no_text_of_a_statement_is_kept() -> None:
+    """psycopg would keep the last hundred with all their values, a file's rows among them."""
+    connection.ensure_connection()
+    assert connection.connection.prepare_threshold is None
