@@ -12,7 +12,7 @@ import sys
 import tempfile
 import time
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +21,12 @@ from typing import Final
 BIN: Final = Path(sys.executable).parent
 COLOURS: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 PYTEST: Final = f"python -m pytest -q -rs --color={'yes' if COLOURS else 'no'}"
-AT_ONCE: Final = 3  # for two cores: tests wait a third of their time for the servers that they test
-# Where pytest looks for tests, in shares of about the same length; the first is what the others leave.
+AT_ONCE: Final = 4  # for two cores: tests wait a third of their time for the servers that they test
+# Where pytest looks for tests, in shares of about the same length; what these leave is one more.
 PYPROJECT: Final = tomllib.loads(Path("pyproject.toml").read_text())
 PLACES: Final = PYPROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
-ROOMS: Final = ("usage builds", "inventory", "accounts")
-OTHERS: Final = " ".join(place for place in PLACES if place not in " ".join(ROOMS).split())
-SHARES: Final = {"others": f"{OTHERS} --ignore=tests/faults", **{rooms: rooms for rooms in ROOMS}}
+SHARES: Final = ("usage builds", "inventory accounts", "config")
+EMBEDDED_SHARES: Final = ("usage builds inventory accounts",)
 # As strong as the deployment checks ask for; the servers are named but never contacted.
 PRODUCTION: Final = {
     "ENVIRONMENT": "production",
@@ -56,16 +55,17 @@ def linters() -> list[Step]:
     ]
 
 
-def shares(name: str, environment: Mapping[str, str]) -> list[list[Step]]:
+def shares(name: str, environment: Mapping[str, str], named: Sequence[str]) -> list[list[Step]]:
     """The tests but for the faults, each share in a process of its own."""
-    return [[Step(f"{name} {share}", f"{PYTEST} {places}", environment)] for share, places in SHARES.items()]
+    others = [place for place in PLACES if place not in " ".join(named).split()]
+    places = {**{share: share for share in named}, "others": f"{' '.join(others)} --ignore=tests/faults"}
+    return [[Step(f"{name} {share}", f"{PYTEST} {where}", environment)] for share, where in places.items()]
 
 
 def proofs(scratch: str) -> list[list[Step]]:
     """All steps, in chains for one process each: when one is done the next begins, so that none is idle.
 
-    The fault tests, which wait as long as they work, come first, beside steps of one process. `scratch` is a
-    folder for what the Django commands write.
+    The longest come first. `scratch` is a folder for what the Django commands write.
     """
     django = {
         "ENVIRONMENT": "test",
@@ -82,9 +82,9 @@ def proofs(scratch: str) -> list[list[Step]]:
     ]
     return [
         [Step("pytest faults", f"{PYTEST} tests/faults")],
+        *shares("pytest", {}, SHARES),
         linters(),
-        *shares("pytest", {}),
-        *shares("embedded", {"SKYLEDGER_TESTS": "embedded"}),
+        *shares("embedded", {"SKYLEDGER_TESTS": "embedded"}, EMBEDDED_SHARES),
         [Step("fuzz", "python -m tests.fuzz")],
         checks,
     ]
