@@ -15,7 +15,8 @@ KNOWN: Final = json.loads(Path(os.environ["FUZZ_KNOWN"]).read_text())
 # The longest first: `{id}` of one kind may stand behind another's.
 PLACES: Final = sorted(KNOWN["places"].items(), key=lambda item: -len(item[0]))
 KINDS: Final = ("{product}", "{rule}")  # they name kinds, and no object of a tenant's
-CREDENTIALS: Final = {"x-api-key", "authorization", "cookie"}
+# A stranger may have used the same idempotency key for a call of their own.
+OWN_HEADERS: Final = {"x-api-key", "authorization", "cookie", "idempotency-key"}
 WRITES: Final = {"POST", "PUT", "PATCH", "DELETE"}
 
 
@@ -59,7 +60,7 @@ def strangers_get_nothing(context: Any, response: Any, case: Any) -> None:
     if b'"shared":true' in response.content:  # the platform's own, for everybody
         return
     asked = response.request
-    headers = {name: text for name, text in asked.headers.items() if name.lower() not in CREDENTIALS}
+    headers = {name: text for name, text in asked.headers.items() if name.lower() not in OWN_HEADERS}
     headers["X-API-Key"] = KNOWN["stranger"]
     answer = requests.request(asked.method, asked.url, headers=headers, data=asked.body, timeout=60)
     shown = MARK in answer.text and MARK not in str(asked.url)
