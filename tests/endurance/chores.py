@@ -81,7 +81,7 @@ def lines_of(day: date) -> int:
 class Bills(Chore):
     """A file of costs for one more day, until it is applied; `days` holds what each of them comes to."""
 
-    every = 60.0
+    every = 20.0  # what fragments of files fill in a worker's heap is full after some fifteen of them
 
     def __init__(self, target: Target, tenant: str) -> None:
         super().__init__(target, tenant)
