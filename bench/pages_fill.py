@@ -9,7 +9,6 @@ import subprocess
 import sys
 import tempfile
 from collections import deque
-from datetime import timedelta
 from typing import Final
 
 TIMES: Final = 100
@@ -55,17 +54,13 @@ def main() -> None:
 
 def _demo() -> None:
     """What `load_demo` does, with more events and builds."""
-    from django.utils import timezone
-
     from accounts.demo import demo_accounts_load
-    from accounts.principals import SYSTEM
     from bench import fleet
     from builds.demo import demo_builds_load
     from gcore.demo import demo_clients_map
     from inventory.demo import demo_watch_make
-    from usage.demo import demo_definitions_make, events_store
+    from usage.demo import demo_bill_make, demo_definitions_make, events_store
     from usage.rollups import recompute_all
-    from usage.services.statements import statement_close
 
     tenants = demo_accounts_load()
     tenant = tenants["demo-tenant"]
@@ -75,9 +70,8 @@ def _demo() -> None:
     demo_builds_load(tenant=tenant)
     fleet.load(tenant.pk, TIMES * BUILDS)
     demo_definitions_make(tenant=tenant)
+    demo_bill_make(tenant=tenant)
     demo_watch_make(tenant=tenant)
-    last = timezone.now().date().replace(day=1) - timedelta(days=1)
-    statement_close(by=SYSTEM.enter(tenant.slug), tenant=tenant, month=last.replace(day=1))
 
 
 def _others() -> None:

@@ -11,12 +11,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from accounts.errors import Unavailable
+from accounts.errors import Conflict, Unavailable
 from accounts.models import Tenant
 from accounts.principals import SYSTEM
 from accounts.wire import encode
 from usage.ledger import Lot, Row, Status, store
-from usage.models import Meter, Statement
+from usage.models import Meter, PriceRule, Statement, UsageEvent
 from usage.models.alerts import DAY_MINUTES
 from usage.pricing import Scheme
 from usage.queries.statements import month_bounds
@@ -61,7 +61,7 @@ def events_store(*, tenant: Tenant, count: int, now: datetime | None = None) -> 
 
 
 def demo_definitions_make(*, tenant: Tenant) -> None:
-    """A meter, an alert and a price to look at, once."""
+    """A meter and an alert to look at, once."""
     if Meter.objects.for_tenant(tenant).filter(slug="tokens").exists():
         return
     meter_create(
@@ -72,17 +72,25 @@ def demo_definitions_make(*, tenant: Tenant) -> None:
         by=SYSTEM, tenant=tenant, name="Slow language models", measure="latency", metric="latency_ms",
         filter="service_type = llm_service", threshold=Decimal(8000), window_minutes=DAY_MINUTES,
     )  # fmt: skip
-    price_rule_create(
-        by=SYSTEM, tenant=tenant, service_type="llm_service", unit="total_tokens", currency="USD",
-        scheme=Scheme.GRADUATED, tiers=TOKEN_TIERS, valid_from=month_bounds(tenant, _last_month(tenant))[0],
-    )  # fmt: skip
 
 
-def demo_statement_close(*, tenant: Tenant) -> None:
-    """Last month's statement, once; while the queue cannot be asked, another time."""
-    if not Statement.objects.for_tenant(tenant).exists():
-        with suppress(Unavailable):
-            statement_close(by=SYSTEM, tenant=tenant, month=_last_month(tenant))
+def demo_bill_make(*, tenant: Tenant) -> None:
+    """A price, and the statement of last month where it had usage, once.
+
+    While the queue cannot be asked, or holds events of before the month's end, another time.
+    """
+    month = _last_month(tenant)
+    start, end = month_bounds(tenant, month)
+    if not PriceRule.objects.for_tenant(tenant).exists():
+        price_rule_create(
+            by=SYSTEM, tenant=tenant, service_type="llm_service", unit="total_tokens", currency="USD",
+            scheme=Scheme.GRADUATED, tiers=TOKEN_TIERS,
+            valid_from=datetime(month.year, month.month, 1, tzinfo=UTC),
+        )  # fmt: skip
+    used = UsageEvent.objects.for_tenant(tenant).filter(timestamp__gte=start, timestamp__lt=end).exists()
+    if used and not Statement.objects.for_tenant(tenant).exists():
+        with suppress(Conflict, Unavailable):
+            statement_close(by=SYSTEM, tenant=tenant, month=month)
 
 
 def _last_month(tenant: Tenant) -> date:

@@ -1,10 +1,12 @@
 """Demo data: in development only, once, and believable."""
 
+from collections import deque
 from datetime import UTC, datetime
 from decimal import Decimal
 from io import StringIO
 
 import pytest
+import time_machine
 from django.conf import LazySettings
 from django.core.management import CommandError, call_command
 
@@ -13,7 +15,8 @@ from accounts.keyring import keyring
 from accounts.models import ApiKey, Tenant, User
 from gcore.models import ClientMapping
 from tests.browser import browser
-from usage.models import Alert, Meter, PriceRule, Statement, UsageEvent
+from usage.demo import demo_bill_make, events_store
+from usage.models import Alert, Meter, PriceRule, Statement, StatementLine, UsageEvent
 from usage.service_types import SERVICE_TYPES
 
 pytestmark = pytest.mark.django_db
@@ -113,3 +116,29 @@ def test_a_second_run_adds_nothing_and_resets_nothing(loaded: str) -> None:
     owner.refresh_from_db()
     assert owner.check_password("chosen-by-themself")
     assert ApiKey.objects.get(name="Demo key").scopes == ["read"]
+
+
+@pytest.mark.parametrize("through", [None, datetime(2020, 1, 1, tzinfo=UTC)])
+def test_while_last_months_events_may_wait_it_is_not_closed(
+    loaded: str, monkeypatch: pytest.MonkeyPatch, through: datetime | None
+) -> None:
+    StatementLine.objects.all().delete()
+    Statement.objects.all().delete()
+    with monkeypatch.context() as queue:
+        queue.setattr("usage.services.statements.complete_through", lambda: through)
+        call_command("load_demo", verbosity=0)
+        assert not Statement.objects.exists()
+    call_command("load_demo", verbosity=0)
+    assert Statement.objects.count() == 1
+
+
+@pytest.mark.parametrize(("day", "billed"), [(30, True), (31, False)])
+def test_a_month_without_usage_is_not_billed(acme: Tenant, day: int, billed: bool) -> None:
+    """The demo's usage goes back for thirty days."""
+    now = datetime(2026, 3, day, 12, tzinfo=UTC)
+    with time_machine.travel(now):
+        deque(events_store(tenant=acme, count=900, now=now), maxlen=0)
+        demo_bill_make(tenant=acme)
+    assert PriceRule.objects.for_tenant(acme).count() == 1
+    assert StatementLine.objects.for_tenant(acme).exists() is billed
+    assert Statement.objects.for_tenant(acme).exists() is billed

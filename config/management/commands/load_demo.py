@@ -11,7 +11,7 @@ from accounts.models import Tenant
 from builds.demo import demo_builds_load, demo_platform_add
 from gcore.demo import demo_clients_map
 from inventory.demo import demo_costs_load
-from usage.demo import demo_definitions_make, demo_statement_close, events_store
+from usage.demo import demo_bill_make, demo_definitions_make, events_store
 
 EVENTS: Final = {"demo-tenant": 2000, "dev": 60}  # test-tenant stays empty: the first run is to be seen
 
@@ -37,7 +37,7 @@ class Command(PlainCommand):
         added = self._events(tenants)
         builds = sum(demo_builds_load(tenant=tenants[slug]) for slug in EVENTS)
         demo_definitions_make(tenant=tenants["demo-tenant"])
-        demo_statement_close(tenant=tenants["demo-tenant"])
+        demo_bill_make(tenant=tenants["demo-tenant"])
         rows = demo_costs_load(tenant=tenants["demo-tenant"])
         if options["verbosity"]:
             self._report(added, builds, rows)
