@@ -86,16 +86,29 @@ def test_growth_is_that_of_the_second_half_of_the_longest_life() -> None:
     found = {
         each.name: each for each in trends([*grown, *filled, *large, *short, *lived("web1", 9, [900] * 5)])
     }
-    assert (found["web1"].start, found["web1"].middle, found["web1"].end) == (50, 100, 109)
+    assert (found["web1"].start, found["web1"].middle, found["web1"].end) == (50, 100, 106)
     slopes = {name: round(trend.mb_per_hour) for name, trend in found.items()}
     assert slopes == {"redis": 600, "web1": 60, "worker": 18, "ws": 0}
     verdicts = {name: trend.verdict for name, trend in found.items()}
     assert verdicts == {"redis": "too short to tell", "web1": "grows", "worker": "flat", "ws": "flat"}
 
 
-def test_shared_memory_is_told_apart_from_what_is_a_process_s_own() -> None:
+def test_work_in_progress_is_no_growth_and_what_is_kept_between_is() -> None:
+    busy = lived("web1", 1, [100.0 + n * (n % 2) for n in range(32)])
+    leaky = lived("web2", 2, [300.0 - n if n % 2 else 100.0 + n for n in range(32)])
+    found = {each.name: each for each in trends([*busy, *leaky])}
+    assert (found["web1"].most, found["web1"].end, found["web1"].verdict) == (131, 100, "flat")
+    assert (found["web2"].most, found["web2"].end, found["web2"].verdict) == (299, 128, "grows")
+
+
+def test_a_moment_that_was_not_looked_at_is_left_out() -> None:
+    seen = [sample for sample in lived("web1", 1, [100.0] * 21) if sample.at not in (840, 900)]
+    assert [(each.end, each.mb_per_hour) for each in trends(seen)] == [(100, 0)]
+
+
+def test_shared_memory_and_libraries_are_told_apart_from_what_is_a_process_s_own() -> None:
     rollup = "00-ff ---p 0 00:00 0  [rollup]\nRss: 900 kB\nPss: 500 kB\nPss_Anon: 90 kB\nPss_Shmem: 400 kB\n"
-    assert sizes(rollup) == (900, 100, 400)
+    assert sizes(rollup) == (900, 90, 400)
 
 
 def outcome(memory: list[Size], failed: list[Sample]) -> Outcome:

@@ -11,6 +11,7 @@ from bench.stack import tree
 from tests.servers import Server
 
 LONG_ENOUGH: Final = 15 * 60.0  # seconds of a life of which is said whether it grows
+WINDOW: Final = 120.0  # seconds in which each process rests once: what it held then is what it keeps
 FLAT_MB_PER_HOUR: Final = 10.0  # or,
 FLAT_SHARE_PER_HOUR: Final = 0.05  # where that is more, of what it holds
 
@@ -22,8 +23,9 @@ GROWS: Final = "grows"
 class Sample(NamedTuple):
     """Of a server and its children at one moment, in kilobytes.
 
-    `own` is the PSS, which divides what several share among them, without shared memory. That is `shared`:
-    PostgreSQL's buffers, which fill up to the size that they were given.
+    `own` is their anonymous memory, what parent and child still have in common counted once. Libraries' pages
+    are not in it, as they count less with each stranger that maps them, nor is `shared` memory: PostgreSQL's
+    buffers, which fill up to the size that they were given.
     """
 
     at: float
@@ -35,8 +37,8 @@ class Sample(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """Of the longest life of one server, in megabytes: what is its own at its start, in its middle and at its
-    end, and how that grew from the middle on."""
+    """Of the longest life of one server, in megabytes: what is its own at its start, the least of it in the
+    window of its middle and in its last one, the most, and how the leasts grew from the middle on."""
 
     name: str
     seconds: float
@@ -79,11 +81,10 @@ def _sizes(pid: int) -> tuple[int, int, int]:
 
 
 def sizes(rollup: str) -> tuple[int, int, int]:
-    """RSS, PSS without shared memory, and that of shared memory, of /proc/PID/smaps_rollup."""
+    """RSS, and the PSS of anonymous and of shared memory, of /proc/PID/smaps_rollup."""
     lines = rollup.splitlines()[1:]
     told = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    shared = told.get("Pss_Shmem", 0)
-    return told.get("Rss", 0), told.get("Pss", 0) - shared, shared
+    return told.get("Rss", 0), told.get("Pss_Anon", 0), told.get("Pss_Shmem", 0)
 
 
 def trends(samples: Iterable[Sample]) -> list[Trend]:
@@ -98,18 +99,26 @@ def trends(samples: Iterable[Sample]) -> list[Trend]:
 
 def _trend(life: Sequence[Sample]) -> Trend:
     first, last = life[0], life[-1]
-    middle = (first.at + last.at) / 2
-    own = {sample.at: sample.own / 1024 for sample in life}
-    half = {at: size for at, size in own.items() if at >= middle}
+    rests = _rests(life)
+    half = {at: size for at, size in rests.items() if at >= (last.at - first.at) / 2}
     slope = statistics.linear_regression([*half], [*half.values()]).slope if len(half) > 1 else 0.0
     return Trend(
         first.name,
         last.at - first.at,
-        own[first.at],
+        first.own / 1024,
         next(iter(half.values())),
-        own[last.at],
-        max(own.values()),
+        rests[max(rests)],
+        max(sample.own for sample in life) / 1024,
         last.shared / 1024,
         last.rss / 1024,
         slope * 3600,
     )
+
+
+def _rests(life: Sequence[Sample]) -> dict[float, float]:
+    """The least of each whole window, in megabytes, by the window's end; of a shorter life what it ends with."""
+    start, end = life[0].at, life[-1].at
+    windows = itertools.groupby(life, key=lambda sample: (sample.at - start) // WINDOW)
+    least = {(n + 1) * WINDOW: min(sample.own for sample in window) / 1024 for n, window in windows}
+    whole = {at: size for at, size in least.items() if at <= end - start}
+    return whole or {end - start: life[-1].own / 1024}
