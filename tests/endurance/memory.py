@@ -99,15 +99,16 @@ def trends(samples: Iterable[Sample]) -> list[Trend]:
 
 def _trend(life: Sequence[Sample]) -> Trend:
     first, last = life[0], life[-1]
-    rests = _rests(life)
-    half = {at: size for at, size in rests.items() if at >= (last.at - first.at) / 2}
+    seconds = last.at - first.at
+    rests = _rests(life, seconds)
+    half = {at: size for at, size in rests.items() if at >= seconds / 2} or {seconds: last.own / 1024}
     slope = statistics.linear_regression([*half], [*half.values()]).slope if len(half) > 1 else 0.0
     return Trend(
         first.name,
-        last.at - first.at,
+        seconds,
         first.own / 1024,
-        next(iter(half.values())),
-        rests[max(rests)],
+        half[min(half)],
+        half[max(half)],
         max(sample.own for sample in life) / 1024,
         last.shared / 1024,
         last.rss / 1024,
@@ -115,10 +116,8 @@ def _trend(life: Sequence[Sample]) -> Trend:
     )
 
 
-def _rests(life: Sequence[Sample]) -> dict[float, float]:
-    """The least of each whole window, in megabytes, by the window's end; of a shorter life what it ends with."""
-    start, end = life[0].at, life[-1].at
-    windows = itertools.groupby(life, key=lambda sample: (sample.at - start) // WINDOW)
-    least = {(n + 1) * WINDOW: min(sample.own for sample in window) / 1024 for n, window in windows}
-    whole = {at: size for at, size in least.items() if at <= end - start}
-    return whole or {end - start: life[-1].own / 1024}
+def _rests(life: Sequence[Sample], seconds: float) -> dict[float, float]:
+    """The least of each whole window, in megabytes, by the window's start."""
+    windows = itertools.groupby(life, key=lambda sample: (sample.at - life[0].at) // WINDOW * WINDOW)
+    least = {at: min(sample.own for sample in window) / 1024 for at, window in windows}
+    return {at: size for at, size in least.items() if at + WINDOW <= seconds}
