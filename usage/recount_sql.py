@@ -34,11 +34,7 @@ _SUMS: Final = f"""
         GROUP BY {KEYS}
     ) AS measures USING ({KEYS})
 """  # noqa: S608
-_OBJECTS: Final = f"""
-    SELECT {KEYS}, currency, cost,
-        CASE jsonb_typeof(metrics) WHEN 'object' THEN metrics ELSE '{{{{}}}}' END AS metrics
-    FROM ({{}}) AS given
-"""  # noqa: S608
+_OBJECT: Final = "CASE jsonb_typeof(metrics) WHEN 'object' THEN metrics ELSE '{}' END"
 _NUMBER: Final = "CASE jsonb_typeof(metrics -> %s) WHEN 'number' THEN (metrics -> %s)::numeric END"
 _AGGREGATES: Final = "count({0}) AS n_{0}, sum({0}) AS total_{0}, min({0}) AS low_{0}, max({0}) AS high_{0}"
 
@@ -70,8 +66,8 @@ def hours_of_events(tenant_id: UUID, hours: list[datetime]) -> Query:
             SELECT {KEYS}, currency, count(*) AS events, sum(cost) AS cost, bool_or(more) AS more{sums}
             FROM (
                 SELECT {KEYS}, currency COLLATE "C" AS currency, cost,
-                    metrics - %s::text[] <> '{{}}' AS more{chosen}
-                FROM ({_OBJECTS.format(rows)}) AS event
+                    {_OBJECT} - %s::text[] <> '{{}}' AS more{chosen}
+                FROM ({rows}) AS event
                 OFFSET 0  -- or each number would be read out of its document four times
             ) AS event
             GROUP BY {KEYS}, currency
@@ -81,8 +77,8 @@ def hours_of_events(tenant_id: UUID, hours: list[datetime]) -> Query:
         measured AS (
             {named + " UNION ALL" if named else ""}
             SELECT {KEYS}, name, 1 AS n, number AS total, number AS low, number AS high
-            FROM ({_OBJECTS.format(rows)}) AS event
-            CROSS JOIN jsonb_each(metrics - %s::text[]) AS metric(name, value)
+            FROM ({rows}) AS event
+            CROSS JOIN jsonb_each({_OBJECT} - %s::text[]) AS metric(name, value)
             CROSS JOIN LATERAL (
                 SELECT CASE jsonb_typeof(value) WHEN 'number' THEN value::numeric END AS number
             ) AS given
