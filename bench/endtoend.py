@@ -1,4 +1,4 @@
-"""From the first request to the last commit: gateway, queue, two writers, PostgreSQL."""
+"""From the first request to the last commit: gateway, queue, two writers, PostgreSQL, sums of the hours."""
 
 import http.client
 import json
@@ -8,17 +8,19 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, LiteralString
 
 import psycopg
 import redis
 
 from bench.load import BATCH, COLUMNS, EVENT, body
-from bench.stack import KEY, ROOT, Stack, fastapi, lane, running
+from bench.reference.sums import SUMS
+from bench.stack import KEY, ROOT, Process, Stack, fastapi, lane, running
 from tests.servers.process import free_port
 
 sys.path.append(str(ROOT / "clients/python"))
@@ -27,49 +29,111 @@ from skyledger_client import Client
 WRITERS: Final = 2
 SENDERS: Final = 2
 HEADERS: Final = {"Content-Type": "application/json", "X-API-Key": KEY}
+EMPTY: Final = "TRUNCATE usage_usageevent, usage_dirtyhour, usage_rollup, reference_sums"
+COUNT: Final = "SELECT count(*) FROM usage_usageevent"
+AGGREGATE: Final = """
+from usage.rollups import recompute_all
+print("ready", flush=True)
+input()
+list(recompute_all())
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Contestant:
+    """`sums` tells how many events are in the sums of the hours; the reference makes these as it stores."""
+
+    web: Callable[[Stack, int], Process]
+    stream: str
+    group: str
+    writer: tuple[str, ...]
+    sums: LiteralString
+    aggregates: bool = False
+
+
+OURS: Final = Contestant(
+    lane,
+    "skyledger:events",
+    "writers",
+    ("manage.py", "write_events"),
+    "SELECT sum(count) FROM usage_rollup WHERE level = 'hour_total'",
+    aggregates=True,
+)
+REFERENCE: Final = Contestant(
+    fastapi,
+    "reference:events",
+    "reference",
+    ("-m", "bench.reference.consumer"),
+    "SELECT sum(count) FROM reference_sums",
+)
 
 
 @dataclass(frozen=True, slots=True)
 class EndToEnd:
-    """Committed events per second until the queue was empty, and how late probes became visible."""
+    """Committed events per second until the queue was empty, the same until they were summed up as well, and
+    how late probes became visible."""
 
     rate: float
+    summed_rate: float
     lag_p50_ms: float
     lag_p99_ms: float
 
 
-def end_to_end(stack: Stack, *, ours: bool, events: int) -> EndToEnd:
-    """Send `events` in batches of 1000 with ids of their own, and wait until all are in the table."""
+def end_to_end(stack: Stack, whose: Contestant, *, events: int) -> EndToEnd:
+    """Send `events` in batches of 1000 with ids of their own, and wait until all are in the tables.
+
+    Our sums are made after that: in service an hour's are once its events pause, not beside them.
+    """
     port = free_port()
-    stream = "skyledger:events" if ours else "reference:events"
     client = redis.Redis.from_url(stack.redis.url)
-    client.xgroup_create(stream, "writers" if ours else "reference", id="0", mkstream=True)
-    command = ["manage.py", "write_events"] if ours else ["-m", "bench.reference.consumer"]
-    web = (lane if ours else fastapi)(stack, port)
-    writers = [stack.process(*command) for _ in range(WRITERS)]
-    with running(web, *writers), psycopg.connect(stack.postgres.url, autocommit=True) as connection:
-        wait(lambda: _consumers(client, stream) == WRITERS)
-        before = _count(connection)
-        done = threading.Event()
-        with ThreadPoolExecutor(1) as prober:
-            lags = prober.submit(_probe, port, stack, done)
+    client.xgroup_create(whose.stream, whose.group, id="0", mkstream=True)
+    with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
+        connection.execute(SUMS)
+        connection.execute(EMPTY)
+        processes = [whose.web(stack, port), *(stack.process(*whose.writer) for _ in range(WRITERS))]
+        with running(*processes), ready_to_aggregate(stack) as aggregate:
+            wait(lambda: _consumers(client, whose) == WRITERS)
             started = time.perf_counter()
-            _send(port, events // BATCH)
-            wait(lambda: client.xlen(stream) == 0)
-            seconds = time.perf_counter() - started
-            done.set()
-            probes = lags.result()
-        stored = _count(connection) - before
-        if stored != events + len(probes):
-            raise SystemExit(f"{events + len(probes)} events were accepted and {stored} stored.")
-        connection.execute("TRUNCATE usage_usageevent, usage_dirtyhour, usage_rollup")
+            lags = _sent(stack, port, events, lambda: client.xlen(whose.stream) == 0)
+            stored = summed = time.perf_counter() - started
+            if whose.aggregates:
+                aggregate()
+                summed = time.perf_counter() - started
+        sent = events + len(lags)
+        found = [_number(connection, question) for question in (COUNT, whose.sums)]
     stack.empty_redis()
-    cuts = statistics.quantiles(probes, n=100) if len(probes) > 1 else [0.0] * 99
-    return EndToEnd(stored / seconds, cuts[49] * 1000, cuts[98] * 1000)
+    if found != [sent, sent]:
+        raise SystemExit(f"{sent} events were accepted, {found[0]} stored and {found[1]} summed up.")
+    cuts = statistics.quantiles(lags, n=100) if len(lags) > 1 else [0.0] * 99
+    return EndToEnd(sent / stored, sent / summed, cuts[49] * 1000, cuts[98] * 1000)
 
 
-def _consumers(client: "redis.Redis", stream: str) -> int:
-    groups: Any = client.xinfo_groups(stream)
+def _sent(stack: Stack, port: int, events: int, is_stored: Callable[[], bool]) -> list[float]:
+    """The lags of the probes that were sent beside the events until all were stored."""
+    done = threading.Event()
+    with ThreadPoolExecutor(1) as prober:
+        lags = prober.submit(_probe, port, stack, done)
+        _send(port, events // BATCH)
+        wait(is_stored)
+        done.set()
+        return lags.result()
+
+
+@contextmanager
+def ready_to_aggregate(stack: Stack) -> Iterator[Callable[[], object]]:
+    """A process of ours that has begun; call it once to have it make all sums."""
+    command = [sys.executable, "manage.py", "shell", "-v0", "-c", AGGREGATE]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=stack.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield lambda: process.communicate("\n")
+        process.terminate()
+
+
+def _consumers(client: "redis.Redis", whose: Contestant) -> int:
+    groups: Any = client.xinfo_groups(whose.stream)
     return int(groups[0]["consumers"])
 
 
@@ -81,8 +145,8 @@ def wait(condition: Callable[[], bool], seconds: float = 120) -> None:
         time.sleep(0.02)
 
 
-def _count(connection: "psycopg.Connection[tuple[int]]") -> int:
-    row = connection.execute("SELECT count(*) FROM usage_usageevent").fetchone()
+def _number(connection: "psycopg.Connection[tuple[int]]", question: LiteralString) -> int:
+    row = connection.execute(question).fetchone()
     return row[0] if row else 0
 
 

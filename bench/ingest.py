@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from bench.endtoend import EndToEnd, copy_rate, end_to_end
+from bench.endtoend import OURS, REFERENCE, EndToEnd, copy_rate, end_to_end
 from bench.load import BATCH, wrk
 from bench.stack import Process, Stack, django, fastapi, lane, running
 from tests.servers.process import free_port
@@ -86,8 +86,8 @@ def main() -> None:
     stack.start()
     try:
         accepted = accept_rates(stack, seconds=options.seconds, rounds=options.rounds)
-        ours = best([end_to_end(stack, ours=True, events=400_000) for _ in range(options.rounds)])
-        theirs = best([end_to_end(stack, ours=False, events=100_000) for _ in range(options.rounds)])
+        ours = best([end_to_end(stack, OURS, events=400_000) for _ in range(options.rounds)])
+        theirs = best([end_to_end(stack, REFERENCE, events=100_000) for _ in range(options.rounds)])
         copied = copy_rate(stack)
     finally:
         stack.stop()
@@ -115,6 +115,8 @@ def summary(
             "lag_p99_ms": round(run.lag_p99_ms),
             "ratio_to_fastapi": round(run.rate / theirs.rate, 2),
             "ratio_to_copy": round(run.rate / copied, 2),
+            "summed_up_per_second": round(run.summed_rate),
+            "ratio_summed_up": round(run.summed_rate / theirs.summed_rate, 2),
         }
     report["COPY into the same table, one process"] = {"events_per_second": round(copied)}
     return report

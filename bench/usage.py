@@ -15,7 +15,7 @@ from typing import Final
 
 import psycopg
 
-from bench.endtoend import end_to_end, wait
+from bench.endtoend import OURS, end_to_end, wait
 from bench.stack import KEY, ROOT, TENANT, Stack, running
 
 LOAD: Final = "from bench.month import load; import uuid; load(uuid.UUID('{tenant}'), {events})"
@@ -70,13 +70,11 @@ def aggregator(stack: Stack) -> Iterator[None]:
 
 def ingestion(stack: Stack, events: int) -> str:
     """Without and with an aggregator beside two writers, by turns, each time into an empty table."""
-    with psycopg.connect(stack.postgres.url) as connection:
-        connection.execute("TRUNCATE usage_usageevent, usage_dirtyhour, usage_rollup")
     alone, beside = [], []
     for _ in range(ROUNDS):
-        alone.append(end_to_end(stack, ours=True, events=events).rate)
+        alone.append(end_to_end(stack, OURS, events=events).rate)
         with aggregator(stack):
-            beside.append(end_to_end(stack, ours=True, events=events).rate)
+            beside.append(end_to_end(stack, OURS, events=events).rate)
     ratio = max(beside) / max(alone)
     verdict = "ok" if ratio >= 0.9 else "TOO SLOW"
     return (

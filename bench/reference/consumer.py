@@ -1,8 +1,10 @@
-"""The classic consumer behind the reference gateway: decode each event, INSERT … ON CONFLICT, commit, ack."""
+"""The classic consumer behind the reference gateway: decode each event, INSERT … ON CONFLICT … RETURNING, add
+what is new to the sums of its hour, commit, ack."""
 
 import os
 import signal
 import uuid
+from decimal import Decimal
 from typing import Any
 
 import psycopg
@@ -11,11 +13,14 @@ from psycopg.types.json import Jsonb
 
 from bench.load import COLUMNS
 from bench.reference.gateway import STREAM, Event
+from bench.reference.sums import ADD
 
 INSERT = (
     f"INSERT INTO usage_usageevent ({COLUMNS})"
     f" VALUES ({', '.join(['%s'] * 12)}, '', '', now())"
     " ON CONFLICT (tenant_id, event_id, revision) DO NOTHING"
+    " RETURNING tenant_id, date_trunc('hour', timestamp), service_type, service_provider, event_type,"
+    " coalesce((billing_info->>'total_cost')::numeric, 0)"
 )
 
 
@@ -33,6 +38,17 @@ def row(event: Event, tenant_id: str) -> tuple[Any, ...]:
         event.event_type,
         *documents,
     )
+
+
+def store(cursor: "psycopg.Cursor[Any]", rows: list[tuple[Any, ...]]) -> None:
+    """Only what is new counts. The keys are in order, lest two consumers wait for each other."""
+    cursor.executemany(INSERT, rows, returning=True)
+    sums: dict[tuple[Any, ...], tuple[int, Decimal]] = {}
+    for result in cursor.results():
+        for *key, amount in result:
+            count, total = sums.get(tuple(key), (0, Decimal(0)))
+            sums[tuple(key)] = count + 1, total + amount
+    cursor.executemany(ADD, [(*key, *sums[key]) for key in sorted(sums)])
 
 
 def main() -> None:
@@ -54,7 +70,7 @@ def main() -> None:
                 continue
             rows = [row(Event.model_validate_json(fields[b"event"]), tenant_id) for _, fields in entries]
             with connection.cursor() as cursor:
-                cursor.executemany(INSERT, rows)
+                store(cursor, rows)
             connection.commit()
             ids = [entry_id for entry_id, _ in entries]
             client.xack(STREAM, "reference", *ids)
