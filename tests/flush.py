@@ -36,8 +36,6 @@ def _empty(_style: Any, connection: BaseDatabaseWrapper, **_: Any) -> list[str]:
     if not full:
         return []
     full += sorted(CATALOGUE)  # it may name a tenant
-    if connection.vendor == "postgresql":
-        return [f"TRUNCATE {', '.join(full)} CASCADE"]
     return [f"DELETE FROM {name}" for name in full]
 
 

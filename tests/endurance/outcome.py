@@ -8,7 +8,14 @@ from typing import Any
 from config.loadtest.figures import Failure, Figures
 from config.loadtest.sending import NO_ANSWER
 from tests.endurance.kills import Kill, Phase
-from tests.endurance.memory import FLAT_MB_PER_HOUR, FLAT_SHARE_PER_HOUR, GROWS, SHORT, Trend
+from tests.endurance.memory import (
+    FLAT_MB_PER_HOUR,
+    FLAT_SHARE_PER_HOUR,
+    GROWS,
+    PASSING_SHARE,
+    SHORT,
+    Trend,
+)
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,14 @@ class Outcome:
             for m in self.memory
         ]
         title = "MB              start  middle    end   most  shared    RSS   an hour   minutes"
-        return [title, *lines, self._memory_verdict()]
+        passing = [
+            f"{m.name}: up to {m.passing.number} processes come and go, the oldest after"
+            f" {m.passing.seconds / 60:.1f} minutes; the largest held {m.passing.before:.1f} MB"
+            f" in the first half, {m.passing.after:.1f} in the second"
+            for m in self.memory
+            if m.passing
+        ]
+        return [title, *lines, *passing, self._memory_verdict()]
 
     def _memory_verdict(self) -> str:
         told = [trend for trend in self.memory if trend.verdict != SHORT]
@@ -92,12 +106,12 @@ class Outcome:
             return "Memory: no process lived long enough to tell whether it grows."
         rule = (
             f"more than {FLAT_MB_PER_HOUR:.0f} MB or {FLAT_SHARE_PER_HOUR:.0%} an hour"
-            " in the second half of its longest life"
+            f" in the second half of its longest life, or by {PASSING_SHARE:.0%} with each life"
         )
         if self.growing:
             names = ", ".join(f"{each.name} ({each.mb_per_hour:+.1f} MB)" for each in self.growing)
             return f"Memory grows by {rule}: {names}."
-        return f"Memory is flat: none of {len(told)} processes that lived long enough to tell grew by {rule}."
+        return f"Memory is flat: none of {len(told)} that lived long enough to tell grew by {rule}."
 
     def _verdict(self) -> list[str]:
         counted = ", ".join(f"{number:,} {kind}" for kind, number in self.counted.items())
