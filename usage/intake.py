@@ -77,12 +77,16 @@ class NoneTaken(ValidationFailed):
 
 
 class Taken(msgspec.Struct):
-    """What a body held: the good events, each with its place and its tenant, and the rejected ones."""
+    """What a body held: the good events, each with its place and its tenant, and the rejected ones.
+
+    `encoded` are the events as JSON, where somebody had to write them anyway.
+    """
 
     places: list[int]
     events: list[Event]
     tenants: list[Tenant]
     rejected: list[Rejected]
+    encoded: bytes = b""
 
 
 _one = msgspec.json.Decoder(Event, float_hook=exact_number)
@@ -156,11 +160,13 @@ def _take_fast(body: bytes, admit: Admit, *, single: bool) -> Taken | None:
         events = [_one.decode(body)] if single else _many.decode(body).events
         if not 1 <= len(events) <= settings.MAX_BATCH_SIZE:
             return None
-        keys = body.count(b'":')
-        # A body says each key once exactly when writing it again gives as many keys.
-        if encode(events).count(b'":') + (0 if single else 1) != keys:
+        nameless = sum(event.event_id is None for event in events)
+        tenants = [_settle(event, admit) for event in events]
+        encoded = encode(events)
+        # A body says each key once exactly when writing it again gives as many, but for the ids given here.
+        if encoded.count(b'":') - nameless + (0 if single else 1) != body.count(b'":'):
             return None
-        return Taken(list(range(len(events))), events, [_settle(event, admit) for event in events], [])
+        return Taken(list(range(len(events))), events, tenants, [], encoded)
     except (msgspec.MsgspecError, ValueError, ArithmeticError, RecursionError, *REFUSALS):
         return None
 

@@ -57,7 +57,7 @@ def batch_accept(*, by: Principal, body: bytes, take: TakeBatch = intake.take_ba
     groups = list(intake.by_tenant(taken))
     for tenant, events in groups:
         gate.take(tenant, len(events))
-    became = _keep(groups) if groups else {}
+    became = _keep(groups, taken.encoded if len(groups) == 1 else b"") if groups else {}
     if taken.rejected:
         rejections.keep(taken.rejected)
     for tenant, events in groups:
@@ -92,9 +92,12 @@ def _gate(by: Principal) -> Callable[[str], Tenant]:
     return admit
 
 
-def _keep(groups: list[tuple[Tenant, list[intake.Event]]]) -> dict[int, str]:
-    """Queue the events. While Redis is away store them at once: the id() of each, and what became of it."""
-    payloads = [(tenant.pk, len(events), encode(events)) for tenant, events in groups]
+def _keep(groups: list[tuple[Tenant, list[intake.Event]]], encoded: bytes = b"") -> dict[int, str]:
+    """Queue the events. While Redis is away store them at once: the id() of each, and what became of it.
+
+    `encoded` are those of the one group, when it was written already.
+    """
+    payloads = [(tenant.pk, len(events), encoded or encode(events)) for tenant, events in groups]
     try:
         queue.append(payloads)
     except RedisAway:

@@ -13,6 +13,7 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from accounts.errors import AppError
+from accounts.wire import encode
 from usage import intake
 from usage.tests import documents
 from usage.tests.documents import admit, as_bytes, batch
@@ -143,6 +144,8 @@ def test_the_fast_road_gives_what_the_slow_road_gives(
         slow = slow_road(body.encode(), single=single)
     event("fast road" if fast else "slow road" if slow else "refused")
     if fast is not None:
+        assert fast.encoded == encode(fast.events)
+        fast.encoded = b""
         assert fast == slow
         assert not has_repeated_key(body)
 
