@@ -69,6 +69,28 @@ def test_what_follows_a_failure_is_not_done_and_what_it_prepared_not_believed() 
     assert deleted.rowcount == 0
 
 
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("ALTER TABLE round_trip ALTER note TYPE varchar(9)", "cached plan must not change result type"),
+        ("DEALLOCATE ALL", "does not exist"),
+    ],
+)
+def test_plans_that_no_longer_hold_are_made_anew_by_the_next(change: str, words: str) -> None:
+    note = "SELECT id, note FROM round_trip WHERE id = %s"
+    sent((ADD, [1, "a", None]), (note, [1]), (COUNT, []))
+    stale = dict(names())
+    with connection.cursor() as cursor:
+        cursor.execute(change)
+    with pytest.raises(DatabaseError, match=words):
+        sent((note, [1]))
+    assert names() == {}
+    told = sent((note, [1]), (COUNT, []))
+    assert [cursor.fetchone() for cursor in told] == [(1, "a"), (1, 1)]
+    assert names().keys() == {note, COUNT}
+    assert set(names().values()).isdisjoint(stale.values())
+
+
 def test_a_transaction_begins_with_its_first_and_is_taken_back() -> None:
     with transaction.atomic():
         sent((ADD, [1, "a", None]))
