@@ -9,14 +9,12 @@ from typing import Any, Final
 from accounts.exact import EXACT, number_of
 
 # A cost that was sent as text; within these bounds sums of costs stay exact too. PostgreSQL reads it as well.
-COST_DIGITS: Final = 38  # at most, before and behind the point
-COST_TEXT: Final = r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-5]?[0-9])?"  # if it is no longer than that
-LONG_COST_TEXT: Final = COST_TEXT.replace("]+", f"]{{1,{COST_DIGITS}}}")
+COST_TEXT: Final = r"-?[0-9]{1,38}(\.[0-9]{1,38})?([eE][+-]?[0-5]?[0-9])?"
 
 DEFAULT_CURRENCY: Final = "USD"
 NO_CURRENCY: Final = "XXX"  # ISO 4217's own code for it: such amounts are never added to money
 CURRENCY_TEXT: Final = "[A-Z]{3}"
-_is_cost: Final = re.compile(LONG_COST_TEXT).fullmatch
+_is_cost: Final = re.compile(COST_TEXT).fullmatch
 _is_currency: Final = re.compile(CURRENCY_TEXT).fullmatch
 
 

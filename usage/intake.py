@@ -32,7 +32,7 @@ VALUE_DEPTH: Final = 4
 REFUSALS: Final = (PermissionRefused, NotFound)
 
 
-class Event(msgspec.Struct, omit_defaults=True):
+class Event(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     """An event as the contract has it; a timestamp without a zone is UTC, none is the time of acceptance."""
 
     tenant_id: Text
@@ -282,9 +282,11 @@ def _check_numbers(name: str, values: dict[str, Any]) -> None:
                 raise Problem(f"{name}.{key}", str(error)) from error
 
 
-def by_tenant(taken: Taken) -> Iterator[tuple[Tenant, list[Event]]]:
-    """The events of each tenant; nearly always there is one."""
+def by_tenant(taken: Taken) -> Iterator[tuple[Tenant, list[Event], bytes]]:
+    """The events of each tenant, also as JSON; nearly always there is one."""
     groups: dict[str, tuple[Tenant, list[Event]]] = {}
     for event, tenant in zip(taken.events, taken.tenants, strict=True):
         groups.setdefault(tenant.slug, (tenant, []))[1].append(event)
-    yield from groups.values()
+    whole = taken.encoded if len(groups) == 1 else b""
+    for tenant, events in groups.values():
+        yield tenant, events, whole or encode(events)

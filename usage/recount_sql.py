@@ -34,6 +34,7 @@ _SUMS: Final = f"""
         GROUP BY {KEYS}
     ) AS measures USING ({KEYS})
 """  # noqa: S608
+# A list or a single value has no metrics: what is taken from it by name is null, but it has no keys to tell.
 _OBJECT: Final = "CASE jsonb_typeof(metrics) WHEN 'object' THEN metrics ELSE '{}' END"
 _NUMBER: Final = "CASE jsonb_typeof(metrics -> %s) WHEN 'number' THEN (metrics -> %s)::numeric END"
 _AGGREGATES: Final = "count({0}) AS n_{0}, sum({0}) AS total_{0}, min({0}) AS low_{0}, max({0}) AS high_{0}"

@@ -20,17 +20,13 @@ from accounts.sql import (
     JsonText,
     Sql,
 )
-from usage.exact import (
-    COST_DIGITS,
-    COST_TEXT,
-    CURRENCY_TEXT,
-    DEFAULT_CURRENCY,
-    LONG_COST_TEXT,
-    NO_CURRENCY,
-)
+from usage.exact import COST_TEXT, CURRENCY_TEXT, DEFAULT_CURRENCY, NO_CURRENCY
 
 JSON_COLUMNS: Final = frozenset({"metrics", "metadata", "billing_info"})
 MODEL_LENGTH: Final = 255
+# PostgreSQL takes six times as long when it has to count digits, and a text as short as this has no more.
+COST_SHAPE: Final = COST_TEXT.replace("{1,38}", "+")
+SHORT_COST: Final = 38
 FLOAT_SLACK: Final = Decimal("1e-15")  # more than a product of floats errs, relative to it
 
 
@@ -45,11 +41,10 @@ class SentCost(JsonNumber):
     def as_postgresql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **_: Any) -> Sql:
         value, params = self.jsonb(compiler, connection)
         text = f"({value}) #>> '{{}}'"
-        # PostgreSQL takes eight times as long to count digits than not to.
         sql = (
             f"(CASE WHEN jsonb_typeof({value}) = 'number' OR jsonb_typeof({value}) = 'string'"
-            f" AND {text} ~ '^({COST_TEXT})$'"
-            f" AND (length({text}) <= {COST_DIGITS} OR {text} ~ '^({LONG_COST_TEXT})$')"
+            f" AND {text} ~ '^({COST_SHAPE})$'"
+            f" AND (length({text}) <= {SHORT_COST} OR {text} ~ '^({COST_TEXT})$')"
             f" THEN ({text})::numeric END)"
         )
         return sql, params * 6

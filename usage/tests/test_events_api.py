@@ -161,6 +161,15 @@ def test_the_platform_sends_for_any_tenant(
         assert (alone.status_code, alone.json()["error"]) == (404, "not_found")
 
 
+def test_good_events_of_two_tenants_in_one_batch_are_kept_apart(
+    post: Post, acme: Tenant, rival: Tenant, stored: Stored, staff: User
+) -> None:
+    documents = [event(event_id="a"), event(tenant_id="rival", event_id="r"), event(event_id="b")]
+    answer = post(staff, batch(*documents), path=BATCH)
+    assert (answer.status_code, answer.json()["processed_count"]) == (202, 3)
+    assert (ids(stored(acme)), ids(stored(rival))) == (["a", "b"], ["r"])
+
+
 @pytest.mark.parametrize("name", ["rival", "no-such-tenant", "ACME"])
 @pytest.mark.parametrize("whose", ["key", "member"])
 def test_a_foreign_tenant_in_the_body(

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 from django.db import transaction
+from django.db.models import JSONField, Value
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -35,6 +36,16 @@ def test_an_hour_and_its_day(acme: Tenant) -> None:
     assert kept(acme, "hour") == {(DAY + HOUR, *dims, ""): first, (DAY + 5 * HOUR, *dims, "gold"): second}
     assert kept(acme, "day") == {(DAY, *dims, ""): first, (DAY, *dims, "gold"): second}
     assert work() == []
+
+
+@pytest.mark.parametrize("odd", [["n", 1], "n", 7, True, Value(None, JSONField())])
+def test_metrics_that_are_no_object_count_as_none(acme: Tenant, odd: Any) -> None:
+    """None is let in any more, but older rows are there."""
+    make(acme, DAY, metrics={"n": 1, "m": 2})
+    make(acme, DAY, metrics=odd)
+    work()
+    ((_, row),) = kept(acme, "hour").items()
+    assert row == (2, {}, {"n": [1, 1, 1, 1], "m": [1, 2, 2, 2]})
 
 
 def test_late_voided_and_amended_events_need_only_their_marks(acme: Tenant) -> None:
