@@ -54,6 +54,7 @@ def forget_everything() -> None:
     """What a process remembers outside the database: keys, counts, connections, the state of Redis."""
     keyring.clear()
     throttles.limiter._leases.clear()
+    throttles.limiter._refuses_until = 0.0
     redis_link.breaker._open_until = 0.0
     for remembered in (throttles._local, throttles._shared, redis_link.client, redis_link.patient_client):
         remembered.cache_clear()

@@ -102,6 +102,7 @@ class Limiter:
 
     def __init__(self) -> None:
         self._leases: dict[tuple[str, Hashable, int], Lease] = {}
+        self._refuses_until = 0.0
         self._lock = threading.Lock()
 
     def hit(self, name: str, identity: Hashable, limit: int, *, scope: str = "api") -> Verdict:
@@ -122,6 +123,11 @@ class Limiter:
             self._keep(key, Lease(cost - 1, time.monotonic() + LEASE_SECONDS, verdict))
         return verdict
 
+    @property
+    def refuses(self) -> bool:
+        """Whether anybody was refused a moment ago, which is quicker to see than who."""
+        return time.monotonic() < self._refuses_until
+
     def refusal(self, name: str, identity: Hashable, limit: int) -> Verdict | None:
         """What was refused a moment ago and would be again; nobody is asked, and nothing counted."""
         lease = self._leases.get((name, identity, limit))
@@ -134,6 +140,8 @@ class Limiter:
             if len(self._leases) >= MAX_LEASES:
                 self._leases.clear()
             self._leases[key] = lease
+            if not lease.verdict.allowed:
+                self._refuses_until = max(self._refuses_until, lease.until)
 
     def _count(self, name: str, identity: str, limit: int, scope: str) -> tuple[Verdict, int]:
         item = RateLimitItemPerSecond(limit, settings.RATE_LIMIT_WINDOW)

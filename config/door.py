@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 
 from accounts.authentication import api_key_of, bind_to_log
 from accounts.keyring import keyring
-from accounts.throttles import refusal
+from accounts.throttles import limiter, refusal
 from config.errors import error_response
 from config.middleware import PROBES
 
@@ -35,6 +35,8 @@ class DoorMiddleware:
 
 
 def _refusal(request: HttpRequest) -> HttpResponseBase | None:
+    if not limiter.refuses:
+        return None
     key = api_key_of(request.META)
     # A page of another origin may read no answer that lacks its CORS headers.
     if not key or "HTTP_ORIGIN" in request.META or not _is_counted(request.path_info):

@@ -10,6 +10,7 @@ from django.urls import URLResolver, get_resolver
 from rest_framework.test import APIClient
 
 from accounts import throttles
+from accounts.keyring import keyring
 from accounts.models import Tenant
 from accounts.throttles import limiter
 from config import door
@@ -73,6 +74,15 @@ def test_whatever_else_they_ask_goes_the_whole_way(
 ) -> None:
     with mock.patch.object(door, "error_response", side_effect=AssertionError):
         assert refused.get(path, **headers).status_code in {200, 401, 429, 503}
+
+
+def test_while_nobody_is_refused_nobody_is_looked_at(client_for: Client, acme: Tenant) -> None:
+    client = client_for(make_key(acme, "read", rate_limit=2)[1])
+    with mock.patch.object(keyring, "known", wraps=keyring.known) as known:
+        assert [client.get("/activity").status_code for _ in range(3)] == [200, 200, 429]
+        assert known.call_count == 0
+        assert client.get("/api/v1/activity").status_code == 429
+        assert known.call_count == 1
 
 
 def test_another_key_is_not_held_up(refused: APIClient, client_for: Client, acme: Tenant) -> None:
