@@ -10,7 +10,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, LiteralString
@@ -39,16 +39,34 @@ list(recompute_all())
 """
 
 
+@contextmanager
+def aggregator(stack: Stack) -> Iterator[Callable[[], object]]:
+    """A process of ours that has begun; call it once to have it make all sums."""
+    command = [sys.executable, "manage.py", "shell", "-v0", "-c", AGGREGATE]
+    with subprocess.Popen(
+        command, cwd=ROOT, env=stack.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield lambda: process.communicate("\n")
+        process.terminate()
+
+
+def none(_: Stack) -> AbstractContextManager[Callable[[], object]]:
+    """For whoever has made all sums with the last event."""
+    return nullcontext(lambda: None)
+
+
 @dataclass(frozen=True, slots=True)
 class Contestant:
-    """`sums` tells how many events are in the sums of the hours; the reference makes these as it stores."""
+    """`sums` tells how many events are in the sums of the hours."""
 
     web: Callable[[Stack, int], Process]
     stream: str
     group: str
     writer: tuple[str, ...]
+    aggregator: Callable[[Stack], AbstractContextManager[Callable[[], object]]]
     sums: LiteralString
-    aggregates: bool = False
 
 
 OURS: Final = Contestant(
@@ -56,14 +74,15 @@ OURS: Final = Contestant(
     "skyledger:events",
     "writers",
     ("manage.py", "write_events"),
+    aggregator,
     "SELECT sum(count) FROM usage_rollup WHERE level = 'hour_total'",
-    aggregates=True,
 )
 REFERENCE: Final = Contestant(
     fastapi,
     "reference:events",
     "reference",
     ("-m", "bench.reference.consumer"),
+    none,
     "SELECT sum(count) FROM reference_sums",
 )
 
@@ -82,54 +101,46 @@ class EndToEnd:
 def end_to_end(stack: Stack, whose: Contestant, *, events: int) -> EndToEnd:
     """Send `events` in batches of 1000 with ids of their own, and wait until all are in the tables.
 
-    Our sums are made after that: in service an hour's are once its events pause, not beside them.
+    Our sums are made right after that, also of the hour that runs. In service they wait until an hour is over
+    and its events pause for half a minute, and questions are answered from the events till then.
     """
     port = free_port()
     client = redis.Redis.from_url(stack.redis.url)
     client.xgroup_create(whose.stream, whose.group, id="0", mkstream=True)
     with psycopg.connect(stack.postgres.url, autocommit=True) as connection:
-        connection.execute(SUMS)
-        connection.execute(EMPTY)
+        empty(connection)
         processes = [whose.web(stack, port), *(stack.process(*whose.writer) for _ in range(WRITERS))]
-        with running(*processes), ready_to_aggregate(stack) as aggregate:
+        with running(*processes), whose.aggregator(stack) as aggregate:
             wait(lambda: _consumers(client, whose) == WRITERS)
             started = time.perf_counter()
-            lags = _sent(stack, port, events, lambda: client.xlen(whose.stream) == 0)
-            stored = summed = time.perf_counter() - started
-            if whose.aggregates:
-                aggregate()
-                summed = time.perf_counter() - started
-        sent = events + len(lags)
+            lags, stored = _sent(stack, port, events, lambda: client.xlen(whose.stream) == 0)
+            aggregating = time.perf_counter()
+            aggregate()
+            summing = time.perf_counter() - aggregating
+        sent, seconds = events + len(lags), stored - started
         found = [_number(connection, question) for question in (COUNT, whose.sums)]
     stack.empty_redis()
     if found != [sent, sent]:
         raise SystemExit(f"{sent} events were accepted, {found[0]} stored and {found[1]} summed up.")
     cuts = statistics.quantiles(lags, n=100) if len(lags) > 1 else [0.0] * 99
-    return EndToEnd(sent / stored, sent / summed, cuts[49] * 1000, cuts[98] * 1000)
+    return EndToEnd(sent / seconds, sent / (seconds + summing), cuts[49] * 1000, cuts[98] * 1000)
 
 
-def _sent(stack: Stack, port: int, events: int, is_stored: Callable[[], bool]) -> list[float]:
-    """The lags of the probes that were sent beside the events until all were stored."""
+def empty(connection: "psycopg.Connection[tuple[int]]") -> None:
+    connection.execute(SUMS)
+    connection.execute(EMPTY)
+
+
+def _sent(stack: Stack, port: int, events: int, is_stored: Callable[[], bool]) -> tuple[list[float], float]:
+    """The lags of the probes that were sent beside the events, and when all were stored."""
     done = threading.Event()
     with ThreadPoolExecutor(1) as prober:
         lags = prober.submit(_probe, port, stack, done)
         _send(port, events // BATCH)
         wait(is_stored)
+        stored = time.perf_counter()
         done.set()
-        return lags.result()
-
-
-@contextmanager
-def ready_to_aggregate(stack: Stack) -> Iterator[Callable[[], object]]:
-    """A process of ours that has begun; call it once to have it make all sums."""
-    command = [sys.executable, "manage.py", "shell", "-v0", "-c", AGGREGATE]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=stack.env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        process.stdout.readline()
-        yield lambda: process.communicate("\n")
-        process.terminate()
+        return lags.result(), stored
 
 
 def _consumers(client: "redis.Redis", whose: Contestant) -> int:
@@ -215,6 +226,8 @@ def copy_rate(stack: Stack, batches: int = 100) -> float:
         ]
         blocks.append("\n".join(rows) + "\n")
     with psycopg.connect(stack.postgres.url) as connection:
+        empty(connection)
+        connection.commit()
         started = time.perf_counter()
         for block in blocks:
             with (
@@ -224,7 +237,6 @@ def copy_rate(stack: Stack, batches: int = 100) -> float:
                 copy.write(block)
             connection.commit()
         seconds = time.perf_counter() - started
-        connection.execute("TRUNCATE usage_usageevent")
     return batches * BATCH / seconds
 
 
