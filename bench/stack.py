@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -50,14 +51,16 @@ class Process:
 
 def tree(pid: int) -> list[int]:
     """A process and its descendants."""
-    found = [pid]
-    for stat in Path("/proc").glob("[0-9]*/stat"):
+    children: dict[int, list[int]] = defaultdict(list)
+    for name in filter(str.isdigit, os.listdir("/proc")):  # a glob would fail for one that ends meanwhile
         try:
-            parent = int(stat.read_text().rpartition(")")[2].split()[1])
+            parent = Path(f"/proc/{name}/stat").read_text().rpartition(")")[2].split()[1]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if parent == pid:
-            found += tree(int(stat.parent.name))
+        children[int(parent)].append(int(name))
+    found = [pid]
+    for each in found:  # which grows by the children of each
+        found += children[each]
     return found
 
 

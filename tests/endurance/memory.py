@@ -1,6 +1,7 @@
 """What each process of the stack holds in memory, over time."""
 
 import itertools
+import math
 import statistics
 import time
 from collections import Counter, defaultdict
@@ -14,11 +15,11 @@ from tests.servers import Server
 # Work takes memory and gives it back: what a process keeps is the least that it held in a while. In this one
 # every connection is new once, and everything that is done now and then was done.
 WINDOW: Final = 600.0  # seconds
-LONG_ENOUGH: Final = 4 * WINDOW  # of a life of which is said whether it grows
+GRACE: Final = 60.0  # by which a run may end before the last is over
 FLAT_MB_PER_HOUR: Final = 10.0  # or,
 FLAT_SHARE_PER_HOUR: Final = 0.05  # where that is more, of what it holds
-PASSING_SECONDS: Final = 120.0
-PASSING_SHARE: Final = 0.1  # by which the largest of many short lives may differ
+FLAT_PASSING_MB: Final = 10.0  # or,
+FLAT_PASSING_SHARE: Final = 0.1  # where that is more, of what they held in the first half
 
 SHORT: Final = "too short to tell"
 FLAT: Final = "flat"
@@ -45,8 +46,8 @@ class Sample(NamedTuple):
 class Passing(NamedTuple):
     """Processes that come and go, as PostgreSQL's do, one for each connection.
 
-    How many there were at once, for how long the oldest lived, and what the largest held in megabytes, in the
-    first half and in the second: of each the least in `PASSING_SECONDS`.
+    How many there were at once, for how long the oldest lived, and what they held together in the first half
+    and in the second: the median, in megabytes.
     """
 
     number: int
@@ -60,7 +61,7 @@ class Trend(NamedTuple):
 
     Of its processes that lived through the second half of it, together: what is their own at the start, the
     least of it in the first and in the last window of that half, the most, and how the leasts grew; and those
-    that did not.
+    that did not. `shared` and `rss` are of all in the end.
     """
 
     name: str
@@ -75,12 +76,21 @@ class Trend(NamedTuple):
     passing: Passing | None
 
     @property
+    def rises(self) -> bool:
+        return self.mb_per_hour > max(FLAT_MB_PER_HOUR, FLAT_SHARE_PER_HOUR * self.end)
+
+    @property
+    def swells(self) -> bool:
+        if self.passing is None:
+            return False
+        _, _, before, after = self.passing
+        return after - before > max(FLAT_PASSING_MB, FLAT_PASSING_SHARE * before)
+
+    @property
     def verdict(self) -> str:
-        if self.seconds < LONG_ENOUGH:
+        if _windows(self.seconds / 2) < 2:
             return SHORT
-        allowed = max(FLAT_MB_PER_HOUR, FLAT_SHARE_PER_HOUR * self.end)
-        swells = self.passing and self.passing.after > self.passing.before * (1 + PASSING_SHARE)
-        return GROWS if swells or self.mb_per_hour > allowed else FLAT
+        return GROWS if self.rises or self.swells else FLAT
 
     def document(self) -> dict[str, Any]:
         told = {**self._asdict(), "passing": self.passing and _rounded(self.passing._asdict())}
@@ -121,58 +131,70 @@ def trends(samples: Iterable[Sample]) -> list[Trend]:
     """Of each server, in the order of their names; a kill begins another life."""
     ordered = sorted(samples, key=lambda sample: (sample.name, sample.life, sample.at))
     lives = [list(life) for _, life in itertools.groupby(ordered, key=lambda sample: sample[1:3])]
-    longest: dict[str, list[Sample]] = {}
-    for life in lives:
-        longest[life[0].name] = max(longest.get(life[0].name, []), life, key=_seconds)
-    return [_trend(life) for life in longest.values()]
-
-
-def _seconds(life: Sequence[Sample]) -> float:
-    return life[-1].at - life[0].at if life else -1.0
+    lives.sort(key=lambda life: (life[0].name, life[-1].at - life[0].at))
+    return [_trend(life) for life in {life[0].name: life for life in lives}.values()]
 
 
 def _trend(life: Sequence[Sample]) -> Trend:
-    began, seconds = life[0].at, _seconds(life)
-    looks = {at: list(look) for at, look in itertools.groupby(life, key=lambda sample: sample.at)}
-    middle = next(at for at in looks if at - began >= seconds / 2)
-    lasting = {sample.pid for sample in looks[middle]} & {sample.pid for sample in looks[life[-1].at]}
-    own = {at: sum(each.own for each in look if each.pid in lasting) / 1024 for at, look in looks.items()}
-    rests = _leasts(own, began, WINDOW)
-    half = {at: size for at, size in rests.items() if at >= middle} or {began: own[life[-1].at]}
-    slope = statistics.linear_regression([*half], [*half.values()]).slope if len(half) > 1 else 0.0
-    last = looks[life[-1].at]
+    began, ended = life[0].at, life[-1].at
+    middle = (began + ended) / 2
+    last = [sample for sample in life if sample.at == ended]
+    first = min(sample.at for sample in life if sample.at >= middle)
+    lasting = {sample.pid for sample in last} & {sample.pid for sample in life if sample.at == first}
+    own = _together(sample for sample in life if sample.pid in lasting)
+    rests = _rests({at: size for at, size in own.items() if at >= middle})
     return Trend(
         life[0].name,
-        seconds,
-        own[began],
-        half[min(half)],
-        half[max(half)],
+        ended - began,
+        own.get(began, 0.0),
+        rests[0],
+        rests[-1],
         max(own.values()),
         sum(sample.shared for sample in last) / 1024,
         sum(sample.rss for sample in last) / 1024,
-        slope * 3600,
-        _passing([sample for sample in life if sample.pid not in lasting], middle),
+        _slope(rests) * 3600 / ((ended - middle) / len(rests) or 1.0),
+        _passing([sample for sample in life if sample.pid not in lasting], own),
     )
 
 
-def _leasts(sizes: Mapping[float, float], began: float, window: float) -> dict[float, float]:
-    """The least of each whole window, by its start."""
-    ended = max(sizes)
-    windows = itertools.groupby(sizes, key=lambda at: began + (at - began) // window * window)
-    least = {start: min(sizes[at] for at in moments) for start, moments in windows}
-    return {start: size for start, size in least.items() if start + window <= ended}
+def _together(samples: Iterable[Sample]) -> dict[float, float]:
+    """What is their own at each moment, in megabytes."""
+    sums: dict[float, float] = defaultdict(float)
+    for sample in samples:
+        sums[sample.at] += sample.own / 1024
+    return sums
 
 
-def _passing(samples: Sequence[Sample], middle: float) -> Passing | None:
+def _windows(seconds: float) -> int:
+    return int((seconds + GRACE) / WINDOW)
+
+
+def _rests(sizes: Mapping[float, float]) -> list[float]:
+    """The least in each of so many equal parts as there are windows; of less than one in all."""
+    began, seconds = min(sizes), max(sizes) - min(sizes)
+    parts = max(1, _windows(seconds))
+    least = [math.inf] * parts
+    for at, size in sizes.items():
+        part = min(int((at - began) / seconds * parts), parts - 1) if seconds else 0
+        least[part] = min(least[part], size)
+    return [size for size in least if size < math.inf]
+
+
+def _slope(sizes: Sequence[float]) -> float:
+    return statistics.linear_regression(range(len(sizes)), sizes).slope if len(sizes) > 1 else 0.0
+
+
+def _passing(samples: Sequence[Sample], looks: Mapping[float, float]) -> Passing | None:
     if not samples:
         return None
-    lives: dict[int, dict[float, float]] = defaultdict(dict)
-    for sample in samples:
-        lives[sample.pid][sample.at] = sample.own / 1024
-    leasts = [item for life in lives.values() for item in _leasts(life, min(life), PASSING_SECONDS).items()]
-    return Passing(
-        max(Counter(sample.at for sample in samples).values()),
-        max(max(life) - min(life) for life in lives.values()),
-        max((size for at, size in leasts if at < middle), default=0.0),
-        max((size for at, size in leasts if at >= middle), default=0.0),
+    held = _together(samples)
+    middle = (min(looks) + max(looks)) / 2
+    before, after = (
+        statistics.median(held.get(at, 0.0) for at in looks if (at >= middle) is later)
+        for later in (False, True)
     )
+    lives: dict[int, list[float]] = defaultdict(list)
+    for sample in samples:
+        lives[sample.pid].append(sample.at)
+    number = max(Counter(sample.at for sample in samples).values())
+    return Passing(number, max(life[-1] - life[0] for life in lives.values()), before, after)

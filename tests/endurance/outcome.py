@@ -3,19 +3,34 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from config.loadtest.figures import Failure, Figures
 from config.loadtest.sending import NO_ANSWER
 from tests.endurance.kills import Kill, Phase
 from tests.endurance.memory import (
     FLAT_MB_PER_HOUR,
+    FLAT_PASSING_MB,
+    FLAT_PASSING_SHARE,
     FLAT_SHARE_PER_HOUR,
     GROWS,
-    PASSING_SHARE,
     SHORT,
     Trend,
 )
+
+RULE: Final = (
+    f"more than {FLAT_MB_PER_HOUR:.0f} MB or {FLAT_SHARE_PER_HOUR:.0%} an hour in the second half of its"
+    f" longest life, or what comes and goes by {FLAT_PASSING_MB:.0f} MB or {FLAT_PASSING_SHARE:.0%}"
+    " from half to half"
+)
+
+
+def _grown(trend: Trend) -> str:
+    if trend.rises or trend.passing is None:
+        return f"{trend.name} ({trend.mb_per_hour:+.1f} MB)"
+    return (
+        f"{trend.name} (what comes and goes from {trend.passing.before:.1f} to {trend.passing.after:.1f} MB)"
+    )
 
 
 @dataclass(frozen=True)
@@ -93,8 +108,8 @@ class Outcome:
         title = "MB              start  middle    end   most  shared    RSS   an hour   minutes"
         passing = [
             f"{m.name}: up to {m.passing.number} processes come and go, the oldest after"
-            f" {m.passing.seconds / 60:.1f} minutes; the largest held {m.passing.before:.1f} MB"
-            f" in the first half, {m.passing.after:.1f} in the second"
+            f" {m.passing.seconds / 60:.1f} minutes; they held {m.passing.before:.1f} MB in the first half,"
+            f" {m.passing.after:.1f} in the second"
             for m in self.memory
             if m.passing
         ]
@@ -104,14 +119,9 @@ class Outcome:
         told = [trend for trend in self.memory if trend.verdict != SHORT]
         if not told:
             return "Memory: no process lived long enough to tell whether it grows."
-        rule = (
-            f"more than {FLAT_MB_PER_HOUR:.0f} MB or {FLAT_SHARE_PER_HOUR:.0%} an hour"
-            f" in the second half of its longest life, or by {PASSING_SHARE:.0%} with each life"
-        )
-        if self.growing:
-            names = ", ".join(f"{each.name} ({each.mb_per_hour:+.1f} MB)" for each in self.growing)
-            return f"Memory grows by {rule}: {names}."
-        return f"Memory is flat: none of {len(told)} that lived long enough to tell grew by {rule}."
+        if not self.growing:
+            return f"Memory is flat: none of {len(told)} that lived long enough to tell grew by {RULE}."
+        return f"Memory grows by {RULE}: {', '.join(map(_grown, self.growing))}."
 
     def _verdict(self) -> list[str]:
         counted = ", ".join(f"{number:,} {kind}" for kind, number in self.counted.items())

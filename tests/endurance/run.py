@@ -3,6 +3,7 @@
 import secrets
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -66,6 +67,7 @@ class Run:
         self.reports = Reports(self.targets[first], first)
         self.listener = Listener(self.targets[first], first)
         self.memory: list[memory.Sample] = []
+        self.given_up = threading.Event()
 
     def _configure(self, file: Path) -> None:
         given = settings.kept(file) | {
@@ -126,8 +128,12 @@ class Run:
             loads = [pool.submit(self._load, books) for books in self.books]
             for chore in chores:
                 chore.start()
-            while not all(load.done() for load in loads):
-                self._look()
+            try:
+                while not all(load.done() for load in loads):
+                    self._look()
+            except BaseException:  # also Ctrl-C, after which they would send for another hour
+                self.given_up.set()
+                raise
         self.lasted = time.monotonic() - self.start
         for chore in (self.bills, self.reports):
             chore.ended.set()
@@ -141,8 +147,11 @@ class Run:
             seconds=self.seconds + LONGEST_SECONDS,
             connections=CONNECTIONS,
             rate=self.rate / len(self.books),
-            ended=lambda: self.watch.done and time.monotonic() >= self.start + self.seconds,
+            ended=self._has_ended,
         )
+
+    def _has_ended(self) -> bool:
+        return self.given_up.is_set() or (self.watch.done and time.monotonic() >= self.start + self.seconds)
 
     def _look(self) -> None:
         self.watch.look(self.start)
