@@ -283,10 +283,10 @@ def _check_numbers(name: str, values: dict[str, Any]) -> None:
 
 
 def by_tenant(taken: Taken) -> Iterator[tuple[Tenant, list[Event], bytes]]:
-    """The events of each tenant, also as JSON; nearly always there is one."""
+    """The events of each tenant, nearly always of one, and as JSON where they are written already."""
     groups: dict[str, tuple[Tenant, list[Event]]] = {}
     for event, tenant in zip(taken.events, taken.tenants, strict=True):
         groups.setdefault(tenant.slug, (tenant, []))[1].append(event)
     whole = taken.encoded if len(groups) == 1 else b""
     for tenant, events in groups.values():
-        yield tenant, events, whole or encode(events)
+        yield tenant, events, whole

@@ -46,8 +46,8 @@ class Sample(NamedTuple):
 class Passing(NamedTuple):
     """Processes that come and go, as PostgreSQL's do, one for each connection.
 
-    How many there were at once, for how long the oldest lived, and what they held together in the first half
-    and in the second: the median, in megabytes.
+    Those that lived for less than half of the server's life: how many there were at once, for how long the
+    oldest lived, and what they held together in the first half and in the second, on average, in megabytes.
     """
 
     number: int
@@ -60,8 +60,8 @@ class Trend(NamedTuple):
     """Of the longest life of one server, in megabytes.
 
     Of its processes that lived through the second half of it, together: what is their own at the start, the
-    least of it in the first and in the last window of that half, the most, and how the leasts grew; and those
-    that did not. `shared` and `rss` are of all in the end.
+    least of it in the first and in the last window of that half, the most, and how the leasts grew. `shared`
+    and `rss` are of all in the end.
     """
 
     name: str
@@ -142,18 +142,18 @@ def _trend(life: Sequence[Sample]) -> Trend:
     first = min(sample.at for sample in life if sample.at >= middle)
     lasting = {sample.pid for sample in last} & {sample.pid for sample in life if sample.at == first}
     own = _together(sample for sample in life if sample.pid in lasting)
-    rests = _rests({at: size for at, size in own.items() if at >= middle})
+    rests = _rests(own, middle, ended)
     return Trend(
         life[0].name,
         ended - began,
         own.get(began, 0.0),
-        rests[0],
-        rests[-1],
+        rests[min(rests)],
+        rests[max(rests)],
         max(own.values()),
         sum(sample.shared for sample in last) / 1024,
         sum(sample.rss for sample in last) / 1024,
-        _slope(rests) * 3600 / ((ended - middle) / len(rests) or 1.0),
-        _passing([sample for sample in life if sample.pid not in lasting], own),
+        statistics.linear_regression([*rests], [*rests.values()]).slope * 3600 if len(rests) > 1 else 0.0,
+        _passing(life, middle),
     )
 
 
@@ -169,32 +169,28 @@ def _windows(seconds: float) -> int:
     return int((seconds + GRACE) / WINDOW)
 
 
-def _rests(sizes: Mapping[float, float]) -> list[float]:
-    """The least in each of so many equal parts as there are windows; of less than one in all."""
-    began, seconds = min(sizes), max(sizes) - min(sizes)
-    parts = max(1, _windows(seconds))
-    least = [math.inf] * parts
+def _rests(sizes: Mapping[float, float], middle: float, ended: float) -> dict[float, float]:
+    """The least in each of as many parts of the second half as there are windows, by the part's start."""
+    length = (ended - middle) / max(1, _windows(ended - middle)) or 1.0
+    least: dict[float, float] = {}
     for at, size in sizes.items():
-        part = min(int((at - began) / seconds * parts), parts - 1) if seconds else 0
-        least[part] = min(least[part], size)
-    return [size for size in least if size < math.inf]
+        if at >= middle:
+            part = middle + min(at - middle, ended - middle - length / 2) // length * length
+            least[part] = min(least.get(part, math.inf), size)
+    return least
 
 
-def _slope(sizes: Sequence[float]) -> float:
-    return statistics.linear_regression(range(len(sizes)), sizes).slope if len(sizes) > 1 else 0.0
-
-
-def _passing(samples: Sequence[Sample], looks: Mapping[float, float]) -> Passing | None:
-    if not samples:
-        return None
-    held = _together(samples)
-    middle = (min(looks) + max(looks)) / 2
-    before, after = (
-        statistics.median(held.get(at, 0.0) for at in looks if (at >= middle) is later)
-        for later in (False, True)
-    )
+def _passing(life: Sequence[Sample], middle: float) -> Passing | None:
     lives: dict[int, list[float]] = defaultdict(list)
-    for sample in samples:
+    for sample in life:
         lives[sample.pid].append(sample.at)
-    number = max(Counter(sample.at for sample in samples).values())
-    return Passing(number, max(life[-1] - life[0] for life in lives.values()), before, after)
+    seconds = {pid: moments[-1] - moments[0] for pid, moments in lives.items()}
+    short = {pid for pid, lived in seconds.items() if lived < middle - life[0].at}
+    held = _together(sample for sample in life if sample.pid in short)
+    if not held:
+        return None
+    looks = {sample.at for sample in life}
+    halves = ([at for at in looks if at < middle], [at for at in looks if at >= middle])
+    before, after = (statistics.fmean(held.get(at, 0.0) for at in half) for half in halves)
+    number = max(Counter(sample.at for sample in life if sample.pid in short).values())
+    return Passing(number, max(seconds[pid] for pid in short), before, after)

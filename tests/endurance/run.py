@@ -125,15 +125,14 @@ class Run:
         chores: list[Chore] = [self.bills, self.reports, self.listener]
         self.start = time.monotonic()
         with ThreadPoolExecutor(len(self.books)) as pool:
-            loads = [pool.submit(self._load, books) for books in self.books]
-            for chore in chores:
-                chore.start()
             try:
+                loads = [pool.submit(self._load, books) for books in self.books]
+                for chore in chores:
+                    chore.start()
                 while not all(load.done() for load in loads):
                     self._look()
-            except BaseException:  # also Ctrl-C, after which they would send for another hour
+            finally:  # also after Ctrl-C, or they would send for another hour
                 self.given_up.set()
-                raise
         self.lasted = time.monotonic() - self.start
         for chore in (self.bills, self.reports):
             chore.ended.set()
