@@ -21,7 +21,7 @@ from typing import Final
 BIN: Final = Path(sys.executable).parent
 COLOURS: Final = sys.stdout.isatty() and "NO_COLOR" not in os.environ
 PYTEST: Final = f"python -m pytest -q -rs --color={'yes' if COLOURS else 'no'}"
-AT_ONCE: Final = 5  # for two cores: tests also wait, for the servers that they test and for time to pass
+AT_ONCE: Final = 4  # for two cores: tests also wait, for the servers that they test and for time to pass
 # Where pytest looks for tests, in shares of about the same length; what these leave is one more.
 PYPROJECT: Final = tomllib.loads(Path("pyproject.toml").read_text())
 PLACES: Final = PYPROJECT["tool"]["pytest"]["ini_options"]["testpaths"]
