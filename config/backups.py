@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterator
@@ -92,11 +93,25 @@ def _require_empty(place: Installation) -> None:
 def _unpack(archive: Path, scratch: Path) -> dict[str, Any]:
     try:
         with tarfile.open(archive) as tar:
-            tar.extractall(scratch, filter="data")
+            for member in tar:
+                _extract(tar, member, scratch)
         said: dict[str, Any] = json.loads((scratch / MANIFEST).read_text())
     except (OSError, tarfile.TarError, ValueError) as error:
         raise BackupFailed(f"{archive} is no backup that can be read: {error}") from error
     return said
+
+
+def _extract(tar: tarfile.TarFile, member: tarfile.TarInfo, scratch: Path) -> None:
+    """A plain file below `scratch`, as all in a backup are. `extractall` refuses others only where Python has
+    its filters, and Debian 12's has none."""
+    path = scratch / member.name
+    content = tar.extractfile(member) if member.isreg() else None
+    if content is None or not path.resolve().is_relative_to(scratch.resolve()):
+        raise tarfile.TarError(f"{member.name} is no file of a backup")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        path.chmod(member.mode & 0o644 | 0o600)
+        shutil.copyfileobj(content, file)
 
 
 def _kept(var: Path) -> dict[str, Path]:

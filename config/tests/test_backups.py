@@ -179,3 +179,30 @@ def test_a_program_that_is_missing_is_named(monkeypatch: pytest.MonkeyPatch, tmp
     monkeypatch.setattr(dumps, "DEBIAN", tmp_path)
     with pytest.raises(BackupFailed, match="postgresql-client"):
         Postgres("host=127.0.0.1 port=1", "").load(tmp_path / "x")
+
+
+@pytest.mark.parametrize(("name", "kind"), [("../evil", tarfile.REGTYPE), ("files/link", tarfile.SYMTYPE)])
+def test_what_a_backup_never_holds_is_not_unpacked(
+    full: Installation, make: Make, tmp_path: Path, name: str, kind: bytes
+) -> None:
+    archive = tmp_path / "1.tar"
+    backup(full, archive)
+    with tarfile.open(archive, "a") as tar:
+        stranger = tarfile.TarInfo(name)
+        stranger.type, stranger.linkname = kind, str(tmp_path)
+        tar.addfile(stranger)
+    there = make("there")
+    with pytest.raises(BackupFailed, match=f"{name} is no file of a backup"):
+        restore(there, archive)
+    assert [path.name for path in there.var.rglob("*") if "evil" in path.name or path.is_symlink()] == []
+    assert there.database.is_empty()
+
+
+def test_a_local_secret_is_nobody_elses_to_read(full: Installation, make: Make, tmp_path: Path) -> None:
+    secret = full.var / "secret_key.secret"
+    secret.write_text("s")
+    secret.chmod(0o600)
+    backup(full, tmp_path / "1.tar")
+    there = make("there")
+    restore(there, tmp_path / "1.tar")
+    assert (there.var / "secret_key.secret").stat().st_mode & 0o777 == 0o600
