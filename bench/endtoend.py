@@ -127,6 +127,7 @@ def end_to_end(stack: Stack, whose: Contestant, *, events: int) -> EndToEnd:
 
 
 def empty(connection: "psycopg.Connection[tuple[int]]") -> None:
+    """All tables of both contestants, of which the reference's is there from now on."""
     connection.execute(SUMS)
     connection.execute(EMPTY)
 
