@@ -53,6 +53,8 @@ def _database(url: str) -> dict[str, Any]:
             "timeout": 2,  # how long a request waits for a connection while the database is away
             # What the server keeps for one, plans and shapes of tables, grows with all that it was asked.
             "max_lifetime": 600,
+            # What a burst took goes back after it, one a minute; it would be one in ten.
+            "max_idle": 60,
         },
     }
     return config

@@ -25,8 +25,9 @@ def test_no_text_of_a_statement_is_kept() -> None:
 
 @pytest.mark.full
 @pytest.mark.django_db
-def test_a_connection_lives_for_ten_minutes() -> None:
+def test_a_connection_lives_for_ten_minutes_and_goes_when_it_is_not_needed() -> None:
     """What PostgreSQL keeps for one grows with what it was asked."""
     connection.ensure_connection()
     pool: Any = connection.pool  # type: ignore[attr-defined]
     assert pool.max_lifetime == 600
+    assert pool.max_idle == 60
