@@ -28,6 +28,9 @@ class BackOfficeConfig(AdminConfig):
     def ready(self) -> None:
         super().ready()
         gc.freeze()  # all is loaded now, and stays
+        # A batch of a thousand events is ten thousand objects, none of them garbage yet; the usual 700 would
+        # have it searched time and again.
+        gc.set_threshold(20_000, 20, 10)
         gc.enable()
         from django.contrib import admin
         from django.contrib.auth.models import Group

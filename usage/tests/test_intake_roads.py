@@ -108,7 +108,7 @@ CHANGES: Final = st.lists(
 
 def slow_road(body: bytes, *, single: bool) -> intake.Taken | None:
     """What the slow road alone says; None when it refuses the body or one of its events."""
-    with mock.patch.object(intake, "_take_fast", return_value=None):
+    with mock.patch.object(intake, "take_plain", return_value=None):
         try:
             if not single:
                 taken = intake.take_batch(body, admit)
@@ -140,7 +140,7 @@ def test_the_fast_road_gives_what_the_slow_road_gives(
         body = change(body, number)
     same_id = mock.patch.object(intake, "uuid7", return_value="new-id")
     with time_machine.travel(NOW, tick=False), same_id:
-        fast = intake._take_fast(body.encode(), admit, single=single)
+        fast = intake.take_plain(body.encode(), admit, single=single)
         slow = slow_road(body.encode(), single=single)
     event("fast road" if fast else "slow road" if slow else "refused")
     if fast is not None:
@@ -155,16 +155,16 @@ def test_an_ordinary_body_takes_the_fast_road(count: int) -> None:
     full = documents.event(
         event_id="e", timestamp="2026-03-01T10:00:00Z", metrics={"n": 1.5, "m": {"a": [1]}}
     )
-    taken = intake._take_fast(as_bytes(batch(*[full] * count)), admit, single=False)
+    taken = intake.take_plain(as_bytes(batch(*[full] * count)), admit, single=False)
     assert taken is not None
     assert len(taken.events) == count
-    assert intake._take_fast(as_bytes(full), admit, single=True) is not None
+    assert intake.take_plain(as_bytes(full), admit, single=True) is not None
 
 
 @pytest.mark.parametrize("count", [0, 1001])
 def test_a_batch_of_the_wrong_size_is_left_to_the_slow_road(count: int) -> None:
     body = as_bytes(batch(*[documents.event()] * count))
-    assert intake._take_fast(body, admit, single=False) is None
+    assert intake.take_plain(body, admit, single=False) is None
 
 
 def test_unknown_fields_and_odd_events_are_left_to_the_slow_road() -> None:
@@ -176,5 +176,5 @@ def test_unknown_fields_and_odd_events_are_left_to_the_slow_road() -> None:
         documents.event() | {"metrics": None},
         {"unknown": ":", **documents.event()},
     ):
-        assert intake._take_fast(as_bytes(odd), admit, single=True) is None
-        assert intake._take_fast(as_bytes(batch(documents.event(), odd)), admit, single=False) is None
+        assert intake.take_plain(as_bytes(odd), admit, single=True) is None
+        assert intake.take_plain(as_bytes(batch(documents.event(), odd)), admit, single=False) is None
