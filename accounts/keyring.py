@@ -73,7 +73,9 @@ class Keyring:
     def known(self, key: str) -> Principal | None:
         """The caller behind a key that was used a moment ago; nobody is asked."""
         entry = self._known.get(_digest(key))
-        return None if entry is None or time.monotonic() > entry.fresh_until else entry.principal
+        if entry is None or time.monotonic() > entry.fresh_until or _has_expired(entry.principal):
+            return None
+        return entry.principal
 
     def principal(self, key: str) -> Principal:
         """The caller behind a key, or InvalidApiKey."""
@@ -82,7 +84,7 @@ class Keyring:
         if entry is None or time.monotonic() > entry.fresh_until:
             entry = self._refresh(digest, key, entry)
         principal = entry.principal
-        if principal.expires_at is not None and principal.expires_at <= timezone.now():
+        if _has_expired(principal):
             raise InvalidApiKey
         return principal
 
@@ -144,6 +146,10 @@ class Keyring:
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode("utf-8", "replace")).digest()
+
+
+def _has_expired(principal: Principal) -> bool:
+    return principal.expires_at is not None and principal.expires_at <= timezone.now()
 
 
 def _is_good(entry: Entry, now: float) -> bool:

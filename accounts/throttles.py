@@ -8,9 +8,10 @@ remembered for about as long as it takes until a call would be let in again, and
 
 import threading
 import time
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from operator import attrgetter
 from typing import Any, Final
 
 import redis
@@ -123,6 +124,23 @@ class Limiter:
             self._keep(key, Lease(cost - 1, time.monotonic() + LEASE_SECONDS, verdict))
         return verdict
 
+    def take_leased(self, limits: Iterable[tuple[str, Hashable, int]]) -> list[Verdict]:
+        """How all limits stand after a call that each has counted already; the one that was refused a moment
+        ago; or none, and nothing is counted, if there is more to know.
+        """
+        with self._lock:
+            leases = [self._leases.get(limit) for limit in limits]
+            now = time.monotonic()
+            held = [lease for lease in leases if lease is not None and now < lease.until]
+            for lease in held:
+                if not lease.verdict.allowed:
+                    return [lease.verdict]
+            if len(held) < len(leases) or not all(lease.left for lease in held):
+                return []
+            for lease in held:
+                lease.left -= 1
+            return [lease.verdict for lease in held]
+
     @property
     def refuses(self) -> bool:
         """Whether anybody was refused a moment ago, which is quicker to see than who."""
@@ -172,6 +190,7 @@ def _take(
 
 
 limiter = Limiter()
+_remaining: Final = attrgetter("remaining")
 
 
 def limits_of(principal: Principal) -> Iterator[tuple[str, Hashable, int]]:
@@ -202,6 +221,14 @@ def throttle(principal: Principal, *, scope: str = "api") -> Verdict | None:
         if tightest is None or verdict.remaining < tightest.remaining:
             tightest = verdict
     return tightest
+
+
+def throttle_at_once(principal: Principal) -> Verdict | None:
+    """As `throttle`, if this process can tell by itself; None, and nothing is counted, if Redis has to."""
+    verdict = min(limiter.take_leased(limits_of(principal)), key=_remaining, default=None)
+    if verdict is not None and not verdict.allowed:
+        raise verdict.error()
+    return verdict
 
 
 def refusal(principal: Principal) -> Verdict | None:

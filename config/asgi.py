@@ -1,6 +1,7 @@
 """HTTP and WebSocket in one process; production sends `uvicorn config.asgi:application` only `/ws/`."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import django
@@ -15,6 +16,9 @@ django.setup(set_prefix=False)
 from accounts.consumers import activity_stream  # noqa: E402  (models exist only after Django's setup)
 from config import startup  # noqa: E402
 from config.charset import Utf8ASGIRequest  # noqa: E402
+from config.metrics import observe  # noqa: E402
+from config.middleware import request_id  # noqa: E402
+from usage.loop_lane import LoopLane  # noqa: E402
 
 
 class ThreadHandler(ASGIHandler):
@@ -30,11 +34,13 @@ class ThreadHandler(ASGIHandler):
         self._middleware_chain: Any = sync_to_async(self._middleware_chain, thread_sensitive=True)
 
 
-startup.prepare()
+with ThreadPoolExecutor(1) as thread:  # the loop of a server with several workers runs already
+    thread.submit(startup.prepare).result()
 stream: Any = activity_stream  # Channels routes to it as Django does to a view
 sockets: list[Any] = [
     path(f"{root}ws/activity-stream/<str:organization_id>{slash}", stream)
     for root in ("", "api/v1/")
     for slash in ("", "/")
 ]
-application = ProtocolTypeRouter({"http": ThreadHandler(), "websocket": URLRouter(sockets)})
+http = LoopLane(ThreadHandler(), new_request_id=request_id, observe=observe)
+application = ProtocolTypeRouter({"http": http, "websocket": URLRouter(sockets)})

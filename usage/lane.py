@@ -30,11 +30,12 @@ from accounts.authentication import api_key_of
 from accounts.errors import AppError, PayloadTooLarge, Unavailable
 from accounts.keyring import keyring
 from accounts.principals import Principal
-from accounts.throttles import throttle
+from accounts.throttles import Verdict, throttle
 from accounts.wire import encode
 from usage.services.events import batch_accept, event_accept
 
 log = structlog.get_logger(__name__)
+_stdlib: Final = logging.getLogger(__name__)
 StartResponse = Callable[[str, list[tuple[str, str]]], Any]
 Application = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 
@@ -96,28 +97,35 @@ def is_for_lane(meta: Mapping[str, Any]) -> bool:
     )
 
 
-def handle(meta: Mapping[str, Any], read: Callable[[int], bytes], *, batch: bool, request_id: str) -> Reply:
-    """Answer one request that `is_for_lane`."""
+def handle(
+    meta: Mapping[str, Any],
+    read: Callable[[int], bytes],
+    *,
+    batch: bool,
+    request_id: str,
+    counted: Verdict | None = None,
+) -> Reply:
+    """Answer one request that `is_for_lane`; `counted` is how its limits stand, if it was counted already."""
     caller = Caller()
     headers: dict[str, str] = {}
     try:
         principal: Principal = keyring.principal(api_key_of(meta))
-        caller = Caller(principal.actor, principal.home.slug)
-        verdict = throttle(principal, scope="ingest")
+        caller = caller_of(principal)
+        verdict = counted or throttle(principal, scope="ingest")
         if verdict is not None:
             headers = verdict.headers()
         accept = batch_accept if batch else event_accept
         answer = accept(by=principal, body=_body(meta, read))
-        return _reply(HTTPStatus.ACCEPTED, headers, answer, request_id, caller)
-    except AppError as error:
-        known = error
-    except DatabaseError as error:
-        log.error("database_unavailable", error=str(error), request_id=request_id, **caller._asdict())
-        known = Unavailable("Neither the queue nor the database answered; send the events again.")
-    return _refusal(known, headers, request_id, caller)
+        return reply(HTTPStatus.ACCEPTED, headers, answer, request_id, caller)
+    except (AppError, DatabaseError) as error:
+        return refusal(error, headers, request_id, caller)
 
 
-def _reply(status: int, headers: dict[str, str], answer: Any, request_id: str, caller: Caller) -> Reply:
+def caller_of(principal: Principal) -> Caller:
+    return Caller(principal.actor, principal.home.slug)
+
+
+def reply(status: int, headers: dict[str, str], answer: Any, request_id: str, caller: Caller) -> Reply:
     body = encode(answer)
     own = {
         "Content-Type": "application/json",
@@ -128,10 +136,18 @@ def _reply(status: int, headers: dict[str, str], answer: Any, request_id: str, c
     return Reply(status, own | headers, body, caller)
 
 
-def _refusal(error: AppError, headers: dict[str, str], request_id: str, caller: Caller) -> Reply:
+def refusal(error: Exception, headers: dict[str, str], request_id: str, caller: Caller) -> Reply:
+    """What is told of an error; of one that nobody foresaw nothing."""
+    if isinstance(error, DatabaseError):
+        log.error("database_unavailable", error=str(error), request_id=request_id, **caller._asdict())
+        error = Unavailable("Neither the queue nor the database answered; send the events again.")
+    elif not isinstance(error, AppError):
+        log.error("unhandled", request_id=request_id, exc_info=error)
+        sentry_sdk.capture_exception(error)
+        error = AppError("Something went wrong on our side; the request id helps us find it.")
     if error.status == HTTPStatus.UNAUTHORIZED:
         headers = headers | {"WWW-Authenticate": 'Bearer realm="skyledger"'}
-    return _reply(error.status, headers | error.headers, error.body(request_id), request_id, caller)
+    return reply(error.status, headers | error.headers, error.body(request_id), request_id, caller)
 
 
 def _body(meta: Mapping[str, Any], read: Callable[[int], bytes]) -> bytes:
@@ -164,9 +180,9 @@ def _match(batch: bool) -> ResolverMatch:
 
 
 def _respond(request: HttpRequest, *, batch: bool) -> HttpResponse:
-    reply = handle(request.META, request.read, batch=batch, request_id=request.request_id)  # type: ignore[attr-defined]
-    structlog.contextvars.bind_contextvars(**reply.caller._asdict())
-    return HttpResponse(reply.body, status=reply.status, headers=reply.headers)
+    answer = handle(request.META, request.read, batch=batch, request_id=request.request_id)  # type: ignore[attr-defined]
+    structlog.contextvars.bind_contextvars(**answer.caller._asdict())
+    return HttpResponse(answer.body, status=answer.status, headers=answer.headers)
 
 
 def in_front_of(
@@ -184,19 +200,16 @@ def in_front_of(
         started = time.perf_counter()
         request_id = new_request_id(environ.get("HTTP_X_REQUEST_ID", ""))
         try:
-            reply = handle(environ, environ["wsgi.input"].read, batch=batch, request_id=request_id)
+            answer = handle(environ, environ["wsgi.input"].read, batch=batch, request_id=request_id)
         except Exception as error:
-            log.exception("unhandled", request_id=request_id)
-            sentry_sdk.capture_exception(error)
-            failure = AppError("Something went wrong on our side; the request id helps us find it.")
-            reply = _refusal(failure, {}, request_id, Caller())
+            answer = refusal(error, {}, request_id, Caller())
         finally:
-            _close_connection()
+            close_connection()
         seconds = time.perf_counter() - started
-        observe("POST", ENDPOINTS[batch], reply.status, reply.caller.tenant, seconds)
-        _log(environ, reply, seconds)
-        start_response(f"{reply.status} {HTTPStatus(reply.status).phrase}", list(reply.headers.items()))
-        return [reply.body]
+        observe("POST", ENDPOINTS[batch], answer.status, answer.caller.tenant, seconds)
+        log_call(environ, answer, seconds)
+        start_response(f"{answer.status} {HTTPStatus(answer.status).phrase}", list(answer.headers.items()))
+        return [answer.body]
 
     return serve
 
@@ -206,24 +219,24 @@ def _note_connection(**_: Any) -> None:
     _here.connected = True
 
 
-def _close_connection() -> None:
+def close_connection() -> None:
     """Most calls need no database, and asking Django whether one is open costs more than closing it saves."""
     if getattr(_here, "connected", False):
         _here.connected = False
         connection.close()
 
 
-def _log(environ: Mapping[str, Any], reply: Reply, seconds: float) -> None:
+def log_call(environ: Mapping[str, Any], answer: Reply, seconds: float) -> None:
     """One line per call, as the edge writes for all others. Nothing is bound to the thread for it."""
-    if not log.is_enabled_for(logging.INFO):
+    if not _stdlib.isEnabledFor(logging.INFO):  # structlog would make a logger to tell
         return
     log.info(
         "request_finished",
         method="POST",
         path=environ["PATH_INFO"],
-        status=int(reply.status),
+        status=int(answer.status),
         ms=round(seconds * 1000, 1),
-        request_id=reply.headers["X-Request-ID"],
+        request_id=answer.headers["X-Request-ID"],
         address=client_address(environ),
-        **reply.caller._asdict(),
+        **answer.caller._asdict(),
     )

@@ -25,6 +25,7 @@ GONE_MS: Final = 3600_000  # a living writer asks for entries every second
 
 RawEntry = tuple[str, dict[bytes, bytes]]
 Command = tuple[Any, ...]
+Fields = tuple[uuid.UUID, tuple[Any, ...]]
 
 
 class _Id(msgspec.Struct):
@@ -69,21 +70,33 @@ def append(batches: Iterable[tuple[uuid.UUID, int, bytes]]) -> None:
     A timed-out append may have been applied all the same; the caller then stores the same events
     directly, and their ids keep them from counting twice.
     """
-    _send([(t, ("t", t.bytes, "n", n, "e", e)) for t, n, e in batches])
+    for shard, commands in _by_shard(_entries(batches)):
+        shard.appender.send(commands)
+
+
+async def append_soon(batches: Iterable[tuple[uuid.UUID, int, bytes]]) -> None:
+    """As `append`, on the loop that runs."""
+    for shard, commands in _by_shard(_entries(batches)):
+        await shard.loop_appender().send(commands)
 
 
 def append_rejected(batches: Iterable[tuple[str, uuid.UUID, int, bytes]]) -> None:
     """Append (name, tenant id, count, payload) of rejected events, as `append` does."""
-    _send([(t, ("t", t.bytes, "n", n, "r", r, "i", name)) for name, t, n, r in batches])
+    entries = [(t, ("t", t.bytes, "n", n, "r", r, "i", name)) for name, t, n, r in batches]
+    for shard, commands in _by_shard(entries):
+        shard.appender.send(commands)
 
 
-def _send(entries: Iterable[tuple[uuid.UUID, tuple[Any, ...]]]) -> None:
+def _entries(batches: Iterable[tuple[uuid.UUID, int, bytes]]) -> list[Fields]:
+    return [(t, ("t", t.bytes, "n", n, "e", e)) for t, n, e in batches]
+
+
+def _by_shard(entries: Iterable[Fields]) -> Iterable[tuple[Shard, list[Command]]]:
     commands: dict[Shard, list[Command]] = {}
     for tenant_id, fields in entries:
         shard = shard_of(tenant_id)
         commands.setdefault(shard, []).append(("XADD", shard.stream, "*", *fields))
-    for shard, sent in commands.items():
-        shard.appender.send(sent)
+    return commands.items()
 
 
 class Reader:

@@ -44,11 +44,15 @@ class Gate:
 
     def take(self, tenant: Tenant, count: int) -> None:
         """Count events against the hard quota of a tenant, or RateLimited; then none of them is counted."""
+        self.count(self.known(tenant) or self._refreshed(tenant), count)
+
+    def known(self, tenant: Tenant) -> Known | None:
+        """What needs no question now."""
         known = self._known.get(tenant.pk)
-        if known is None or time.monotonic() > known.until:
-            if known is not None:
-                known.until = time.monotonic() + SECONDS  # one asks; the others go on with what was known
-            known = self._ask(tenant, known)
+        return None if known is None or time.monotonic() > known.until else known
+
+    def count(self, known: Known, count: int) -> None:
+        """As `take`."""
         if known.left is None:
             return
         with self._lock:
@@ -58,6 +62,12 @@ class Gate:
 
     def forget(self) -> None:
         self._known = {}
+
+    def _refreshed(self, tenant: Tenant) -> Known:
+        known = self._known.get(tenant.pk)
+        if known is not None:
+            known.until = time.monotonic() + SECONDS  # one asks; the others go on with what was known
+        return self._ask(tenant, known)
 
     def _ask(self, tenant: Tenant, old: Known | None) -> Known:
         """While the database is away what was known last holds, and who is not known may send."""

@@ -6,6 +6,7 @@ master holds it. Limits, cache, channels and Celery's broker stay on REDIS_URL.
 
 from functools import cache
 from typing import Any, Final
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import redis
@@ -17,6 +18,7 @@ from redis.retry import Retry
 from accounts import redis_link
 from accounts.redis_link import Breaker
 from usage.appender import Appender
+from usage.loop_appender import LoopAppender
 
 PATIENT_SECONDS: Final = 10.0
 
@@ -27,10 +29,21 @@ class Shard:
     def __init__(self, stream: str) -> None:
         self.stream = stream
         self.appender = Appender(self.client, self.breaker)
+        self._loop_appender: LoopAppender | None = None
+
+    def loop_appender(self) -> LoopAppender:
+        """That of the loop that runs; a process has one at a time."""
+        if self._loop_appender is None or self._loop_appender.loop.is_closed():
+            self._loop_appender = LoopAppender(self.url, self.breaker)
+        return self._loop_appender
 
     @property
     def breaker(self) -> Breaker:
         return redis_link.breaker
+
+    def url(self) -> str:
+        """Where the stream is; this may ask."""
+        return str(settings.REDIS_URL)
 
     def client(self) -> "redis.Redis":
         """For use inside requests."""
@@ -55,6 +68,12 @@ class ClusterShard(Shard):
     @property
     def breaker(self) -> Breaker:
         return self._breaker
+
+    def url(self) -> str:
+        given = urlsplit(settings.EVENT_CLUSTER_URL)
+        master = self.client().connection_pool.connection_kwargs
+        login, at, _ = given.netloc.rpartition("@")
+        return given._replace(netloc=f"{login}{at}{master['host']}:{master['port']}").geturl()
 
     def client(self) -> "redis.Redis":
         return self._master(settings.REDIS_TIMEOUT_SECONDS)

@@ -1,9 +1,11 @@
 """Accept usage events."""
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
+from uuid import UUID
 
 from uuid_utils import uuid7
 
@@ -18,6 +20,10 @@ from usage.quotas import gate
 
 QUEUED: Final = "queued"
 REFUSED: Final = "The database refused the event; it is kept aside with the reason."
+Groups = list[tuple[Tenant, list[intake.Event], bytes]]
+Payloads = list[tuple[UUID, int, bytes]]
+Became = dict[int, str]  # by the id() of an event; empty when all are queued
+Aside = Callable[[Callable[[], Became]], Awaitable[Became]]
 TakeOne = Callable[[bytes, intake.Admit], tuple[intake.Event, Tenant]]
 TakeBatch = Callable[[bytes, intake.Admit], intake.Taken]
 FAILURES: Final = {Status.CONFLICT: ledger.CONFLICT, Status.REJECTED: REFUSED}
@@ -37,7 +43,11 @@ def event_accept(*, by: Principal, body: bytes, take: TakeOne = intake.take_one)
         rejections.keep(refused.rejected)
         raise
     gate.take(tenant, 1)
-    status = _keep([(tenant, [event], b"")]).get(id(event), QUEUED)
+    return _told_of_one(event, _keep([(tenant, [event], b"")]))
+
+
+def _told_of_one(event: intake.Event, became: Became) -> dict[str, Any]:
+    status = became.get(id(event), QUEUED)
     if status == Status.CONFLICT:
         raise Conflict(ledger.CONFLICT)
     if status == Status.REJECTED:
@@ -59,16 +69,42 @@ def batch_accept(*, by: Principal, body: bytes, take: TakeBatch = intake.take_ba
     became = _keep(groups) if groups else {}
     if taken.rejected:
         rejections.keep(taken.rejected)
+    return _told_of_batch(taken, groups, became)
+
+
+async def plain_accept(*, by: Principal, body: bytes, batch: bool, aside: Aside) -> dict[str, Any] | None:
+    """As `event_accept` and `batch_accept`, on the loop that runs, of a plain body.
+
+    None: it is none, or the database has to be asked; then nothing was done. While Redis is away
+    the events are stored `aside`, where that holds nobody up.
+    """
+    taken = intake.take_plain(body, _gate(by), single=not batch)
+    groups = list(intake.by_tenant(taken)) if taken else []
+    quotas = [gate.known(tenant) for tenant, _, _ in groups]
+    if taken is None or None in quotas:
+        return None
+    for quota, (_, events, _) in zip(quotas, groups, strict=True):
+        if quota is not None:
+            gate.count(quota, len(events))
+    became = await _keep_soon(groups, aside)
+    return _told_of_batch(taken, groups, became) if batch else _told_of_one(taken.events[0], became)
+
+
+def _told_of_batch(taken: intake.Taken, groups: Groups, became: Became) -> dict[str, Any]:
     for tenant, events, _ in groups:
         metrics.BATCHES.labels(tenant.slug).inc(len(events))
     failed = [{"index": r.index, "error": r.error, "event_data": r.event_data} for r in taken.rejected]
-    results = []
-    for place, event in zip(taken.places, taken.events, strict=True):
-        status = became.get(id(event), QUEUED)
-        if status in FAILURES:
-            failed.append({"index": place, "error": FAILURES[Status(status)], "event_data": event})
-        else:
-            results.append({"event_id": event.event_id, "status": status})
+    results = [
+        {"event_id": event.event_id, "status": became.get(id(event), QUEUED)} for event in taken.events
+    ]
+    if not FAILURES.keys().isdisjoint(became.values()):
+        told = zip(taken.places, taken.events, results, strict=True)
+        failed += [
+            {"index": place, "error": FAILURES[Status(result["status"])], "event_data": event}
+            for place, event, result in told
+            if result["status"] in FAILURES
+        ]
+        results = [result for result in results if result["status"] not in FAILURES]
     return {
         "success": True,
         "processed_count": len(results),
@@ -94,16 +130,33 @@ def _gate(by: Principal) -> Callable[[str], Tenant]:
     return admit
 
 
-def _keep(groups: list[tuple[Tenant, list[intake.Event], bytes]]) -> dict[int, str]:
-    """Queue the events. While Redis is away store them at once: the id() of each, and what became of it."""
-    payloads = [(tenant.pk, len(events), encoded or encode(events)) for tenant, events, encoded in groups]
+def _keep(groups: Groups) -> Became:
+    """Queue the events. While Redis is away store them at once."""
+    payloads = _payloads(groups)
     try:
         queue.append(payloads)
     except RedisAway:
-        metrics.FALLBACKS.inc()
-        now = datetime.now(UTC)
-        lots = [ledger.Lot(str(tenant), now, ledger.read_rows(e), str(uuid7())) for tenant, _, e in payloads]
-        statuses = itertools.chain.from_iterable(filing.file(lots))
-        kept = (event for _, events, _ in groups for event in events)
-        return {id(event): status for event, status in zip(kept, statuses, strict=True)}
+        return _store(groups, payloads)
     return {}
+
+
+async def _keep_soon(groups: Groups, aside: Aside) -> Became:
+    payloads = _payloads(groups)
+    try:
+        await queue.append_soon(payloads)
+    except RedisAway:
+        return await aside(partial(_store, groups, payloads))
+    return {}
+
+
+def _payloads(groups: Groups) -> Payloads:
+    return [(tenant.pk, len(events), encoded or encode(events)) for tenant, events, encoded in groups]
+
+
+def _store(groups: Groups, payloads: Payloads) -> Became:
+    metrics.FALLBACKS.inc()
+    now = datetime.now(UTC)
+    lots = [ledger.Lot(str(tenant), now, ledger.read_rows(e), str(uuid7())) for tenant, _, e in payloads]
+    statuses = itertools.chain.from_iterable(filing.file(lots))
+    kept = (event for _, events, _ in groups for event in events)
+    return {id(event): status for event, status in zip(kept, statuses, strict=True)}

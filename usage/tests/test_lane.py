@@ -33,7 +33,7 @@ def one_transaction(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPa
     if "transactional_db" in request.fixturenames:
         yield
         return
-    monkeypatch.setattr(lane, "_close_connection", lambda: None)
+    monkeypatch.setattr(lane, "close_connection", lambda: None)
     for signal in (request_started, request_finished):
         signal.disconnect(close_old_connections)
     yield

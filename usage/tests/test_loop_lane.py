@@ -1,0 +1,309 @@
+"""The lane on an event loop: the answers of the lane, at once where nobody has to be asked."""
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NamedTuple
+from unittest import mock
+
+import pytest
+from asgiref.sync import async_to_sync, sync_to_async
+from django.db import OperationalError
+from prometheus_client import REGISTRY
+
+from accounts.models import Tenant
+from accounts.principals import SYSTEM
+from accounts.redis_link import RedisAway, breaker, client
+from accounts.throttles import limiter
+from tests.builders import make_key
+from usage import lane, loop_lane, queue
+from usage.loop_lane import LoopLane
+from usage.quotas import gate
+from usage.services.quotas import quota_set
+from usage.shards import shards
+from usage.tests.documents import as_bytes, batch, event
+from usage.tests.test_lane import (
+    BATCH,
+    ONE,
+    REQUESTS,
+    SINGLE,
+    UNUSUAL,
+    Observed,
+    call,
+    comparable,
+    in_front,
+    unreached,
+)
+
+pytestmark = [pytest.mark.full, pytest.mark.django_db]
+MANY: Final = 10_000  # of such a limit ten calls are counted at once
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict[str, str]
+    body: bytes
+
+
+class Caller:
+    """Calls the lane as a server does, and says how often a thread was taken for it."""
+
+    def __init__(self) -> None:
+        self.observed: Observed = []
+        self.threads = 0
+        self.handed_over: list[bytes] = []
+
+    def __call__(self, path: str, body: bytes, secret: str = "some-key", **meta: Any) -> Answer:
+        return self.all([(path, body)], secret, **meta)[0]
+
+    def all(self, calls: list[tuple[str, bytes]], secret: str, **meta: Any) -> list[Answer]:
+        """Calls that come at the same moment."""
+
+        async def together() -> list[Answer]:
+            application = LoopLane(
+                self._other, new_request_id=lambda given: given or "made", observe=self._note
+            )
+            return await asyncio.gather(
+                *(
+                    answered(application, scope_of(path, body, {"HTTP_X_API_KEY": secret, **meta}), [body])
+                    for path, body in calls
+                )
+            )
+
+        with mock.patch.object(loop_lane, "_aside", self._aside):
+            return async_to_sync(together)()
+
+    async def _aside(self, work: Callable[[], Any]) -> Any:
+        """In the test's own thread, which has the transaction."""
+        self.threads += 1
+        return await sync_to_async(work)()
+
+    async def _other(self, scope: Any, receive: Any, send: Any) -> None:
+        self.handed_over.append((await receive())["body"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    def _note(self, method: str, endpoint: str, status: int, tenant: str, seconds: float) -> None:
+        self.observed.append((method, endpoint, status, tenant))
+
+
+def scope_of(path: str, body: bytes, meta: dict[str, Any]) -> dict[str, Any]:
+    given = {"CONTENT_TYPE": "application/json", "CONTENT_LENGTH": str(len(body)), **meta}
+    method, query = given.pop("REQUEST_METHOD", "POST"), given.pop("QUERY_STRING", "")
+    headers = [
+        (name.removeprefix("HTTP_").replace("_", "-").lower().encode(), value.encode("latin-1"))
+        for name, value in given.items()
+        if value is not None
+    ]
+    return {
+        "type": "http",
+        "method": method,
+        "path": given.pop("PATH_INFO", path),
+        "query_string": query.encode(),
+        "client": ("127.0.0.1", 4711),
+        "headers": headers,
+    }
+
+
+async def answered(application: Any, scope: dict[str, Any], parts: list[bytes]) -> Answer:
+    sent: list[Any] = []
+    messages = [{"type": "http.request", "body": part, "more_body": True} for part in parts]
+    messages[-1]["more_body"] = False
+
+    async def receive() -> Any:
+        return messages.pop(0) if messages else {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    await application(scope, receive, send)
+    start, end = sent
+    headers = {name.decode(): value.decode("latin-1") for name, value in start["headers"]}
+    return Answer(start["status"], headers, end["body"])
+
+
+@pytest.fixture(autouse=True)
+def one_connection(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Calls end by closing their connection, which here holds the test's own transaction."""
+    for module in (lane, loop_lane):
+        monkeypatch.setattr(module, "close_connection", lambda: None)
+    gate.forget()
+    yield
+    gate.forget()
+
+
+@pytest.fixture
+def caller() -> Caller:
+    return Caller()
+
+
+@pytest.fixture
+def warm(acme: Tenant, caller: Caller) -> str:
+    """A key that the process knows, with calls that are counted already."""
+    secret = make_key(acme, "ingest", rate_limit=MANY)[1]
+    acme.rate_limit = MANY
+    acme.save()
+    assert caller(SINGLE, ONE, secret).status == 202
+    client().flushdb()
+    caller.threads = 0
+    caller.observed.clear()
+    return secret
+
+
+def entries() -> list[Any]:
+    rows: Any = client().xrange(shards()[0].stream)
+    return [json.loads(fields[b"e"]) for _, fields in rows]
+
+
+def test_a_plain_call_asks_nobody(caller: Caller, warm: str, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0), mock.patch.object(limiter, "_count", side_effect=AssertionError):
+        one = caller(SINGLE, as_bytes(event(event_id="a", metrics={"n": 1.5})), warm)
+        two = caller(BATCH, as_bytes(batch(event(event_id="b"), event(event_id="c"))), warm)
+    assert (one.status, two.status, caller.threads, caller.handed_over) == (202, 202, 0, [])
+    assert json.loads(one.body) == {
+        "success": True,
+        "event_id": "a",
+        "message": "Event received and queued for processing",
+        "status": "queued",
+    }
+    assert [result["event_id"] for result in json.loads(two.body)["results"]] == ["b", "c"]
+    assert [[sent["event_id"] for sent in entry] for entry in entries()] == [["a"], ["b", "c"]]
+    assert caller.observed == [("POST", SINGLE, 202, "acme"), ("POST", BATCH, 202, "acme")]
+
+
+@pytest.mark.parametrize("road", ["cold", "warm"])
+@pytest.mark.parametrize("name", REQUESTS)
+def test_the_lanes_answers(
+    name: str, road: str, caller: Caller, warm: str, acme: Tenant, rival: Tenant
+) -> None:
+    path, body, status = REQUESTS[name]
+    if name == "too large":
+        return
+    secret = warm if road == "warm" else make_key(acme, "ingest", rate_limit=MANY)[1]
+    expected = call(in_front(unreached), path, body, HTTP_X_API_KEY=warm)
+    answer = caller(path, body, secret)
+    assert (expected.status, answer.status) == (status, int(status[:3]))
+    assert comparable(json.loads(answer.body)) == comparable(json.loads(expected.body))
+    assert answer.headers.keys() == {header.lower() for header in expected.headers}
+    assert answer.headers["content-length"] == str(len(answer.body))
+    assert answer.headers["x-ratelimit-limit"] == str(MANY)
+    assert caller.handed_over == []
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_calls_that_are_handed_over_whole(name: str, caller: Caller, settings: Any) -> None:
+    settings.MASTER_TOKEN = "the-master-token"
+    assert caller(SINGLE, ONE, **UNUSUAL[name]).status == 204
+    assert (caller.handed_over, caller.threads, caller.observed) == ([ONE], 0, [])
+
+
+def test_a_body_beyond_the_limit_is_handed_over(caller: Caller, warm: str, settings: Any) -> None:
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = len(ONE) - 1
+    assert (caller(SINGLE, ONE, warm).status, caller.handed_over) == (204, [ONE])
+
+
+def test_a_header_with_an_underscore_is_not_the_one_with_a_dash(caller: Caller, warm: str) -> None:
+    scope = scope_of(SINGLE, ONE, {"HTTP_X_API_KEY": None})
+    scope["headers"].append((b"x_api_key", warm.encode()))
+    application = LoopLane(caller._other, new_request_id=str, observe=caller._note)
+    assert async_to_sync(answered)(application, scope, [ONE]).status == 204
+    assert entries() == []
+
+
+def test_a_body_in_parts_is_put_together(caller: Caller, warm: str) -> None:
+    application = LoopLane(caller._other, new_request_id=str, observe=caller._note)
+    scope = scope_of(SINGLE, ONE, {"HTTP_X_API_KEY": warm})
+    assert async_to_sync(answered)(application, scope, [ONE[:7], b"", ONE[7:]]).status == 202
+    assert len(entries()) == 1
+
+
+def test_a_caller_who_is_gone_is_not_answered(caller: Caller, warm: str) -> None:
+    async def receive() -> Any:
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        raise AssertionError(message)
+
+    application = LoopLane(caller._other, new_request_id=str, observe=caller._note)
+    async_to_sync(application)(scope_of(SINGLE, ONE, {"HTTP_X_API_KEY": warm}), receive, send)
+    assert (entries(), caller.observed) == ([], [])
+
+
+def left(secret_limit: int = MANY) -> list[int]:
+    return [lease.left for (_, _, limit), lease in limiter._leases.items() if limit == secret_limit]
+
+
+def test_each_call_is_counted_once_on_either_road(caller: Caller, warm: str) -> None:
+    before = left()
+    assert before == [9, 9]  # the key's and the tenant's
+    caller(SINGLE, ONE, warm)
+    assert (left(), caller.threads) == ([8, 8], 0)
+    caller(SINGLE, as_bytes(event(hours=1)), warm)  # an old sender's field
+    assert (left(), caller.threads) == ([7, 7], 1)
+
+
+def test_a_limit_that_must_be_asked_for_takes_a_thread(caller: Caller, acme: Tenant) -> None:
+    secret = make_key(acme, "ingest", rate_limit=2)[1]
+    answers = [caller(SINGLE, ONE, secret) for _ in range(3)]
+    assert [answer.status for answer in answers] == [202, 202, 429]
+    assert caller.threads == 3
+    assert caller(SINGLE, ONE, secret).status == 429  # remembered
+    assert caller.threads == 3
+    assert len(entries()) == 2
+
+
+def test_the_months_quota_holds(caller: Caller, warm: str, acme: Tenant) -> None:
+    quota_set(by=SYSTEM, tenant=acme, monthly_events=3, hard=True)
+    gate.forget()
+    three = as_bytes(batch(event(), event()))
+    assert [caller(BATCH, three, warm).status for _ in range(2)] == [202, 429]
+    assert caller.threads == 1  # the first asked what was used
+    assert [len(entry) for entry in entries()] == [2]
+
+
+def test_without_redis_the_events_are_stored_aside(
+    caller: Caller, warm: str, stored: Any, acme: Tenant
+) -> None:
+    before = REGISTRY.get_sample_value("event_queue_fallbacks_total") or 0.0
+    with mock.patch.object(queue, "append_soon", side_effect=RedisAway):
+        one = caller(SINGLE, as_bytes(event(event_id="a")), warm)
+        again = caller(BATCH, as_bytes(batch(event(event_id="a"), event(event_id="b"))), warm)
+    assert (json.loads(one.body)["status"], caller.threads) == ("stored", 2)
+    statuses = {r["event_id"]: r["status"] for r in json.loads(again.body)["results"]}
+    assert statuses == {"a": "duplicate", "b": "stored"}
+    assert REGISTRY.get_sample_value("event_queue_fallbacks_total") == before + 2
+    assert entries() == []
+    assert [row.event_id for row in stored(acme)] == ["a", "b"]
+
+
+def test_while_redis_is_left_alone_calls_are_handed_over(caller: Caller, warm: str) -> None:
+    breaker.trip()
+    try:
+        assert (caller(SINGLE, ONE, warm).status, caller.handed_over) == (204, [ONE])
+    finally:
+        breaker._open_until = 0.0
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(OperationalError("server closed"), 503), (RuntimeError("the secret"), 500)]
+)
+def test_what_goes_wrong_is_told_without_its_reason(
+    error: Exception, status: int, caller: Caller, warm: str
+) -> None:
+    with mock.patch.object(loop_lane, "plain_accept", side_effect=error):
+        answer = caller(SINGLE, ONE, warm, HTTP_X_REQUEST_ID="mine")
+    assert (answer.status, json.loads(answer.body)["request_id"]) == (status, "mine")
+    assert b"secret" not in answer.body
+    assert b"server closed" not in answer.body
+    assert caller.observed == [("POST", SINGLE, status, "acme")]
+
+
+def test_calls_of_a_moment_share_an_exchange(caller: Caller, warm: str) -> None:
+    caller(SINGLE, ONE, warm)  # opens the connection
+    client().flushdb()
+    calls = [(SINGLE, as_bytes(event(event_id=f"e{number}"))) for number in range(6)]
+    answers = caller.all(calls, warm)
+    assert [json.loads(answer.body)["event_id"] for answer in answers] == [
+        f"e{number}" for number in range(6)
+    ]
+    assert [entry[0]["event_id"] for entry in entries()] == [f"e{number}" for number in range(6)]
