@@ -117,12 +117,17 @@ class Producer(threading.Thread):
 
 
 class Load:
-    """Producers at work inside a `with`; `keys` maps tenants to their keys, `name` begins each event id."""
+    """Producers at work inside a `with`, at each port as many.
 
-    def __init__(self, port: int, keys: Mapping[str, str], name: str, *, per_tenant: int = 2) -> None:
+    `keys` maps tenants to their keys, `name` begins each event id.
+    """
+
+    def __init__(
+        self, ports: Sequence[int], keys: Mapping[str, str], name: str, *, per_tenant: int = 2
+    ) -> None:
         self.name = name
         self.producers = [
-            Producer(port, tenant, key, f"{name}-{tenant}-{n}")
+            Producer(ports[n % len(ports)], tenant, key, f"{name}-{tenant}-{n}")
             for tenant, key in keys.items()
             for n in range(per_tenant)
         ]

@@ -89,14 +89,20 @@ class Web(Program):
             connection.close()
 
 
-class OneProcess(Web):
-    """The whole platform in one process, on SQLite."""
+class Intake(Web):
+    """Events on an event loop."""
 
-    name = "one-process"
+    name = "intake"
 
     def _command(self) -> Sequence[str]:
         uvicorn = (sys.executable, "-m", "uvicorn", "--port", str(self.port), "--log-level", "warning")
         return [*uvicorn, "config.asgi:application"]
+
+
+class OneProcess(Intake):
+    """The whole platform in one process, on SQLite."""
+
+    name = "one-process"
 
 
 class Aggregator(Program):

@@ -15,7 +15,7 @@ import psycopg
 import redis
 
 from tests.faults.load import Load
-from tests.faults.programs import ROOT, Aggregator, Web, Writer
+from tests.faults.programs import ROOT, Aggregator, Intake, Web, Writer
 from tests.servers import Postgres, Redis
 
 SECONDS: Final = float(os.environ.get("FAULT_SECONDS", "1"))
@@ -105,7 +105,9 @@ def manage(environment: dict[str, str], code: str) -> str:
 
 
 class Stack:
-    """Redis that syncs its log, PostgreSQL with fsync, a web process, two writers and two aggregators."""
+    """Redis that syncs its log, PostgreSQL with fsync, a process of each kind that takes events, two writers
+    and two aggregators.
+    """
 
     def __init__(self, var: Path) -> None:
         # `everysec` answers before it writes while a sync lasts, so with a slow disk a kill may lose events.
@@ -120,6 +122,7 @@ class Stack:
             "EVENT_CLAIM_SECONDS": str(CLAIM_SECONDS),
         }
         self.web = Web(self.environment)
+        self.intake = Intake(self.environment)
         self.writers = [Writer(self.environment) for _ in range(2)]
         self.aggregators = [Aggregator(self.environment) for _ in range(2)]
         self.stream = redis.Redis.from_url(self.redis.url)
@@ -132,7 +135,7 @@ class Stack:
 
     def heal(self) -> None:
         """Whatever the last test left behind, everything runs again: the servers, then who needs them."""
-        for kind in ((self.redis, self.postgres), (self.web, *self.writers, *self.aggregators)):
+        for kind in ((self.redis, self.postgres), (self.web, self.intake, *self.writers, *self.aggregators)):
             ended = [server for server in kind if not server.running]
             for server in kind:
                 if server in ended:
@@ -144,11 +147,12 @@ class Stack:
                 server.wait_for_answer()
 
     def close(self) -> None:
-        for server in (*self.aggregators, *self.writers, self.web, self.postgres, self.redis):
+        programs = (*self.aggregators, *self.writers, self.intake, self.web)
+        for server in (*programs, self.postgres, self.redis):
             server.close()
 
     def load(self, seed: str) -> Load:
-        return Load(self.web.port, KEYS, seed)
+        return Load((self.web.port, self.intake.port), KEYS, seed)
 
     def sql(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         with psycopg.connect(self.postgres.url) as connection:

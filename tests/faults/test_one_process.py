@@ -54,7 +54,7 @@ def stored(ledger: Path, name: str) -> Stored:
 
 
 def test_one_process_killed_under_load(one_process: OneProcess, seed: str, tell: Tell) -> None:
-    with Load(one_process.port, KEYS, seed) as load:
+    with Load([one_process.port], KEYS, seed) as load:
         for _ in rounds(2):
             time.sleep(0.7)
             one_process.kill()
@@ -66,7 +66,7 @@ def test_one_process_killed_under_load(one_process: OneProcess, seed: str, tell:
 
 
 def test_one_process_on_a_full_disk(one_process: OneProcess, seed: str, tell: Tell) -> None:
-    with Load(one_process.port, KEYS, seed) as load:
+    with Load([one_process.port], KEYS, seed) as load:
         assert eventually(lambda: load.answers["stored"] > 100)
         with full_disk(one_process, HALF_A_LOG):
             assert eventually(lambda: load.answers["HTTP 503"] > 100)
@@ -81,7 +81,7 @@ def test_one_process_on_a_full_disk(one_process: OneProcess, seed: str, tell: Te
 def test_eight_senders_at_once_never_find_the_database_busy(
     one_process: OneProcess, seed: str, tell: Tell
 ) -> None:
-    with Load(one_process.port, KEYS, seed, per_tenant=4) as load:
+    with Load([one_process.port], KEYS, seed, per_tenant=4) as load:
         time.sleep(SECONDS)
     rows = stored(one_process.var / FILE, seed)
     tell(describe(load, rows))

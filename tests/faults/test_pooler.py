@@ -61,7 +61,7 @@ def exported(web: Web, key: str, name: str) -> set[str]:
 
 
 def test_nothing_is_lost_or_mixed_up_behind_a_pooler(stack: Stack, pooled: Pooled, seed: str) -> None:
-    with Load(pooled.web.port, KEYS, seed) as load:
+    with Load([pooled.web.port], KEYS, seed) as load:
         for _ in rounds(1):
             for tenant, key in KEYS.items():
                 assert all(f"-{tenant}-" in event_id for event_id in exported(pooled.web, key, seed))

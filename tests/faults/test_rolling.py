@@ -137,7 +137,7 @@ def test_replicas_restarted_in_turn_drop_no_request(
 ) -> None:
     askers = [Asker(front.nginx.port, f"{seed}-{number}") for number in range(2)]
     before = [replica.pid for replica in front.replicas]
-    with Load(front.nginx.port, KEYS, seed) as load:
+    with Load([front.nginx.port], KEYS, seed) as load:
         for asker in askers:
             asker.start()
         for _ in rounds(1):

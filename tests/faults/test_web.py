@@ -11,6 +11,7 @@ from typing import Final
 import pytest
 
 from tests.faults.load import Load, event
+from tests.faults.programs import Web
 from tests.faults.stack import KEYS, Stack, eventually, rounds
 
 pytestmark = [pytest.mark.full, pytest.mark.faults]
@@ -19,21 +20,27 @@ Check = Callable[[Load], None]
 ROWS: Final = 10_000
 
 
-def test_a_web_process_killed_under_load(stack: Stack, seed: str, assert_nothing_lost: Check) -> None:
-    with stack.load(seed) as load:
-        for _ in rounds(2):
-            time.sleep(0.7)
-            stack.web.kill()
-            stack.web.start()
-    assert_nothing_lost(load)
-    assert load.answers["no answer"] > 0
-
-
-def test_a_web_process_told_to_end_answers_what_it_has_begun(
+def test_processes_that_take_events_killed_under_load(
     stack: Stack, seed: str, assert_nothing_lost: Check
 ) -> None:
+    with stack.load(seed) as load:
+        for number in rounds(2):
+            time.sleep(0.7)
+            process = (stack.web, stack.intake)[number % 2]
+            unanswered = load.answers["no answer"]
+            process.kill()
+            assert eventually(lambda before=unanswered: load.answers["no answer"] > before)  # type: ignore[misc]
+            process.start()
+    assert_nothing_lost(load)
+
+
+@pytest.mark.parametrize("kind", ["web", "intake"])
+def test_a_process_told_to_end_answers_what_it_has_begun(
+    kind: str, stack: Stack, seed: str, assert_nothing_lost: Check
+) -> None:
+    process: Web = getattr(stack, kind)
     body = json.dumps(event("acme", f"{seed}-half")).encode()
-    connection = http.client.HTTPConnection("127.0.0.1", stack.web.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", process.port, timeout=30)
     with stack.load(seed) as load:
         time.sleep(0.5)
         connection.putrequest("POST", "/api/v1/events")
@@ -42,7 +49,7 @@ def test_a_web_process_told_to_end_answers_what_it_has_begun(
         connection.putheader("Content-Length", str(len(body)))
         connection.endheaders(body[:40])
         time.sleep(0.2)
-        end = threading.Thread(target=stack.web.stop)
+        end = threading.Thread(target=process.stop)
         end.start()
         time.sleep(0.5)
         connection.send(body[40:])
