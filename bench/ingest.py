@@ -14,7 +14,7 @@ from typing import Final
 
 from bench.endtoend import OURS, REFERENCE, EndToEnd, copy_rate, end_to_end
 from bench.load import BATCH, wrk
-from bench.stack import Process, Stack, django, fastapi, lane, running
+from bench.stack import Process, Stack, django, fastapi, lane, loop, running
 from tests.servers.process import free_port
 
 PATIENCE: Final = (1, 5, 25)  # times as long, where nothing was answered
@@ -61,7 +61,7 @@ def accept_rates(stack: Stack, *, seconds: int, rounds: int) -> dict[str, Rate]:
     """The contestants take turns, so that a slow moment of the machine meets all of them."""
     found: dict[str, list[Rate]] = {}
     for _ in range(rounds):
-        for start in (fastapi, django, lane):
+        for start in (fastapi, django, lane, loop):
             for batch in (False, True):
                 name = f"{start.__name__} {'batch' if batch else 'single'}"
                 rate = accept_rate(stack, start, batch=batch, seconds=seconds)

@@ -151,6 +151,10 @@ def lane(stack: Stack, port: int) -> Process:
     return stack.process(*GRANIAN, *GRANIAN_SIZE, "--port", str(port), "config.wsgi:application", port=port)
 
 
+def loop(stack: Stack, port: int) -> Process:
+    return stack.process(*UVICORN, str(port), "--no-proxy-headers", "config.asgi:application", port=port)
+
+
 def django(stack: Stack, port: int) -> Process:
     return stack.process(*GRANIAN, *GRANIAN_SIZE, "--port", str(port), "config.wsgi:django", port=port)
 

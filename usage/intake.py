@@ -167,12 +167,12 @@ def take_plain(body: bytes, admit: Admit, *, single: bool) -> Taken | None:
 def _says_each_key_once(body: bytes, encoded: bytes, added: int) -> bool:
     """Whether what was read of a body, written again, has as many keys, but for those `added`.
 
-    Written again it never has more colons; as many only if nothing is missing. Moments may lose one with
-    their zone: then the keys alone are counted, where no white space keeps one from its colon.
+    Written again it never has more colons; as many only if nothing is missing. A moment loses one with its
+    zone: then the keys alone are counted, where no white space keeps one from its colon.
     """
-    if encoded.count(b":") - added == body.count(b":"):
+    if b"+" not in body and encoded.count(b":") - added == body.count(b":"):
         return True
-    if b"\n" in body or b"\t" in body or b"\r" in body or b" :" in body:
+    if b"\n" in body or b"\t" in body or b"\r" in body or (b" " in body and b" :" in body):
         return False
     return encoded.count(b'":') - added == body.count(b'":')
 
