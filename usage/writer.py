@@ -141,7 +141,8 @@ def apply(entries: list[RawEntry]) -> None:
                 continue
             entry = queue.parse(entry_id, fields)
             rows = ledger.read_rows(entry.payload)
-            lots.append(ledger.Lot(str(entry.tenant_id), entry.accepted_at, rows, entry.id))
+            plain = ledger.is_plain(entry.payload)
+            lots.append(ledger.Lot(str(entry.tenant_id), entry.accepted_at, rows, entry.id, plain))
         except NOT_ENTRIES as error:
             set_entry_aside((entry_id, fields), f"The entry cannot be read: {error}")
     for group in _transactions(lots):
