@@ -18,8 +18,9 @@ WINDOW: Final = 600.0  # seconds
 GRACE: Final = 60.0  # by which a run may end before the last is over
 FLAT_MB_PER_HOUR: Final = 10.0  # or,
 FLAT_SHARE_PER_HOUR: Final = 0.05  # where that is more, of what it holds
-FLAT_PASSING_MB: Final = 10.0  # or,
-FLAT_PASSING_SHARE: Final = 0.1  # where that is more, of what they held in the first half
+FLAT_EACH_MB: Final = 1.0  # or,
+FLAT_EACH_SHARE: Final = 0.1  # where that is more, of what each held in the first half
+PILED: Final = 2.0  # times as many as in the first half
 
 SHORT: Final = "too short to tell"
 FLAT: Final = "flat"
@@ -46,14 +47,26 @@ class Sample(NamedTuple):
 class Passing(NamedTuple):
     """Processes that come and go, as PostgreSQL's do, one for each connection.
 
-    Those that lived for less than half of the server's life: how many there were at once, for how long the
-    oldest lived, and what they held together in the first half and in the second, on average, in megabytes.
+    Those that lived for less than half of the server's life: how many there were at most, for how long the
+    oldest lived, and for the first half and the second how many there were at once and how much each held,
+    on average and in megabytes. Their number follows the load, within what the pools may lend.
     """
 
-    number: int
+    most: int
     seconds: float
-    before: float
-    after: float
+    number_before: float
+    number_after: float
+    each_before: float
+    each_after: float
+
+    @property
+    def swell(self) -> bool:
+        more = self.each_after - self.each_before
+        return self.number_before > 0 and more > max(FLAT_EACH_MB, FLAT_EACH_SHARE * self.each_before)
+
+    @property
+    def pile_up(self) -> bool:
+        return self.number_after > PILED * self.number_before
 
 
 class Trend(NamedTuple):
@@ -80,17 +93,11 @@ class Trend(NamedTuple):
         return self.mb_per_hour > max(FLAT_MB_PER_HOUR, FLAT_SHARE_PER_HOUR * self.end)
 
     @property
-    def swells(self) -> bool:
-        if self.passing is None:
-            return False
-        _, _, before, after = self.passing
-        return after - before > max(FLAT_PASSING_MB, FLAT_PASSING_SHARE * before)
-
-    @property
     def verdict(self) -> str:
         if _windows(self.seconds / 2) < 2:
             return SHORT
-        return GROWS if self.rises or self.swells else FLAT
+        passing = self.passing is not None and (self.passing.swell or self.passing.pile_up)
+        return GROWS if self.rises or passing else FLAT
 
     def document(self) -> dict[str, Any]:
         told = {**self._asdict(), "passing": self.passing and _rounded(self.passing._asdict())}
@@ -186,11 +193,15 @@ def _passing(life: Sequence[Sample], middle: float) -> Passing | None:
         lives[sample.pid].append(sample.at)
     seconds = {pid: moments[-1] - moments[0] for pid, moments in lives.items()}
     short = {pid for pid, lived in seconds.items() if lived < middle - life[0].at}
-    held = _together(sample for sample in life if sample.pid in short)
-    if not held:
+    seen = [sample for sample in life if sample.pid in short]
+    if not seen:
         return None
     looks = {sample.at for sample in life}
-    halves = ([at for at in looks if at < middle], [at for at in looks if at >= middle])
-    before, after = (statistics.fmean(held.get(at, 0.0) for at in half) for half in halves)
-    number = max(Counter(sample.at for sample in life if sample.pid in short).values())
-    return Passing(number, max(seconds[pid] for pid in short), before, after)
+    halves = ([s for s in seen if s.at < middle], [s for s in seen if s.at >= middle])
+    times = (sum(at < middle for at in looks), sum(at >= middle for at in looks))
+    return Passing(
+        max(Counter(sample.at for sample in seen).values()),
+        max(seconds[pid] for pid in short),
+        *(len(half) / number for half, number in zip(halves, times, strict=True)),
+        *(statistics.fmean(s.own / 1024 for s in half) if half else 0.0 for half in halves),
+    )

@@ -9,26 +9,29 @@ from config.loadtest.figures import Failure, Figures
 from config.loadtest.sending import NO_ANSWER
 from tests.endurance.kills import Kill, Phase
 from tests.endurance.memory import (
+    FLAT_EACH_MB,
+    FLAT_EACH_SHARE,
     FLAT_MB_PER_HOUR,
-    FLAT_PASSING_MB,
-    FLAT_PASSING_SHARE,
     FLAT_SHARE_PER_HOUR,
     GROWS,
+    PILED,
     SHORT,
     Trend,
 )
 
 RULE: Final = (
     f"more than {FLAT_MB_PER_HOUR:.0f} MB and {FLAT_SHARE_PER_HOUR:.0%} an hour in the second half of its"
-    f" longest life, nor what comes and goes by {FLAT_PASSING_MB:.0f} MB and {FLAT_PASSING_SHARE:.0%}"
-    " from half to half"
+    f" longest life, nor what comes and goes by {FLAT_EACH_MB:.0f} MB and {FLAT_EACH_SHARE:.0%} each from half to"
+    f" half, nor to more than {PILED:.0f} times as many"
 )
 
 
 def _grown(trend: Trend) -> str:
     told = [f"{trend.mb_per_hour:+.1f} MB an hour"] if trend.rises else []
-    if trend.passing and trend.swells:
-        told.append(f"what comes and goes from {trend.passing.before:.1f} to {trend.passing.after:.1f} MB")
+    if trend.passing and trend.passing.swell:
+        told.append(f"each {trend.passing.each_before:.1f}, then {trend.passing.each_after:.1f} MB")
+    if trend.passing and trend.passing.pile_up:
+        told.append(f"{trend.passing.number_before:.1f}, then {trend.passing.number_after:.1f} at once")
     return f"{trend.name} ({', '.join(told)})"
 
 
@@ -106,9 +109,10 @@ class Outcome:
         ]
         title = "MB              start  middle    end   most  shared    RSS   an hour   minutes"
         passing = [
-            f"{m.name}: up to {m.passing.number} processes come and go, the oldest after"
-            f" {m.passing.seconds / 60:.1f} minutes; they held {m.passing.before:.1f} MB in the first half,"
-            f" {m.passing.after:.1f} in the second"
+            f"{m.name}: up to {m.passing.most} processes come and go, the oldest after"
+            f" {m.passing.seconds / 60:.1f} minutes; on average {m.passing.number_before:.1f} at once of"
+            f" {m.passing.each_before:.1f} MB each in the first half, {m.passing.number_after:.1f} of"
+            f" {m.passing.each_after:.1f} in the second"
             for m in self.memory
             if m.passing
         ]
