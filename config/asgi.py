@@ -1,4 +1,6 @@
-"""HTTP and WebSocket in one process; production sends `uvicorn config.asgi:application` only `/ws/`."""
+"""HTTP, events on the loop, and WebSocket in one process; production sends `uvicorn config.asgi:application`
+only `/ws/`, and events where they have a process of their own.
+"""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

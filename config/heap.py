@@ -16,7 +16,8 @@ def share_arenas() -> None:
     """Let threads use again what others gave back.
 
     Each would have an arena of its own, up to eight for a processor, and keep in it the most it ever held.
-    To be called before there are threads. MALLOC_ARENA_MAX goes before; other C libraries have no arenas.
+    To be called before there are threads at work. MALLOC_ARENA_MAX goes before; other C libraries have no
+    arenas.
     """
     libc = _glibc()
     if libc is not None and "MALLOC_ARENA_MAX" not in os.environ:

@@ -46,6 +46,7 @@ PATHS: Final = {
     for tail in ("", "/batch")
     for slash in ("", "/")
 }
+MAX_DIGITS: Final = 20  # of a length
 _here = threading.local()
 ENDPOINTS: Final = {False: "/api/v1/events", True: "/api/v1/events/batch"}
 
@@ -84,12 +85,13 @@ def is_json(content_type: str) -> bool:
 
 def is_for_lane(meta: Mapping[str, Any]) -> bool:
     """A POST of plain JSON in UTF-8 by an API key, from a program."""
-    content_type = meta.get("CONTENT_TYPE", "")
+    content_type, length = meta.get("CONTENT_TYPE", ""), meta.get("CONTENT_LENGTH", "")
     return bool(
         meta.get("REQUEST_METHOD") == "POST"
         and is_json(content_type)
         and "charset" not in content_type.lower().replace("charset=utf-8", "")
-        and meta.get("CONTENT_LENGTH", "").isdecimal()
+        and len(length) < MAX_DIGITS
+        and length.isdecimal()
         and meta.keys().isdisjoint(MEANINGFUL)
         and not meta.get("QUERY_STRING")  # it may name a tenant, as the header may
         and "problem" not in meta.get("HTTP_ACCEPT", "")

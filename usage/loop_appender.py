@@ -5,10 +5,12 @@ woken by it, once for many calls, which costs more than all else about a call.
 """
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Coroutine, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NamedTuple
 
 import redis
+import structlog
 from django.conf import settings
 from hiredis import pack_command
 from redis.asyncio import Connection, Redis
@@ -18,8 +20,17 @@ from redis.backoff import NoBackoff
 from accounts.redis_link import Breaker, RedisAway
 from usage.appender import Command
 
-T = TypeVar("T")
-LATE_SECONDS: Final = 0.01
+EXCHANGE_BYTES: Final = 512 * 1024  # after which the rest waits for the next
+TURNS: Final = 4  # of the loop, from what a socket holds to who waits for it
+log = structlog.get_logger(__name__)
+
+
+class _Sent(NamedTuple):
+    """What one call brought: commands as Redis reads them, and who is told how they fared."""
+
+    commands: bytes
+    number: int
+    told: "asyncio.Future[Exception | None]"
 
 
 class LoopAppender:
@@ -29,51 +40,59 @@ class LoopAppender:
         self.loop = asyncio.get_running_loop()
         self._url = url
         self._breaker = breaker
-        self._waiting: list[tuple[Sequence[Command], asyncio.Future[Exception | None]]] = []
+        self._waiting: deque[_Sent] = deque()
         self._leading: asyncio.Task[None] | None = None
         self._connection: Connection | None = None
+        self._steps = 0
 
     async def send(self, commands: Sequence[Command]) -> None:
         """Send commands and see them answered, or raise RedisAway; then they may have been applied or not."""
-        answer: asyncio.Future[Exception | None] = self.loop.create_future()
-        self._waiting.append((commands, answer))
+        told: asyncio.Future[Exception | None] = self.loop.create_future()
+        self._waiting.append(_Sent(b"".join(map(pack_command, commands)), len(commands), told))
         if self._leading is None:
             self._leading = self.loop.create_task(self._lead())
-        error = await answer
+        error = await told
         if error is not None:
             raise RedisAway from error
 
     async def _lead(self) -> None:
+        brought: list[_Sent] = []
         try:
             while self._waiting:
-                brought, self._waiting = self._waiting, []
-                error: Exception | None = RedisAway()
-                try:
-                    error = await self._exchange([command for commands, _ in brought for command in commands])
-                finally:
-                    for _, answer in brought:
-                        if not answer.done():
-                            answer.set_result(error)
+                brought = self._next()
+                _tell(brought, await self._exchange(brought))
         finally:
             self._leading = None
+            _tell([*brought, *self._waiting], RedisAway())  # those who are told already hear nothing
+            self._waiting.clear()
 
-    async def _exchange(self, commands: Sequence[Command]) -> Exception | None:
+    def _next(self) -> list[_Sent]:
+        size = 0
+        brought = []
+        while self._waiting and size < EXCHANGE_BYTES:
+            brought.append(self._waiting.popleft())
+            size += len(brought[-1].commands)
+        return brought
+
+    async def _exchange(self, brought: Sequence[_Sent]) -> Exception | None:
         try:
             self._breaker.require()
-            await within(settings.REDIS_TIMEOUT_SECONDS, self._send(commands))
+            await self._patiently(self._send(await self._open(), brought))
         except RedisAway as away:
             return away
-        except (redis.RedisError, OSError) as error:
+        except Exception as error:
+            if not isinstance(error, redis.RedisError | OSError):
+                log.error("stream_not_reached", exc_info=error)
             self._breaker.trip()
             return error
         return None
 
-    async def _send(self, commands: Sequence[Command]) -> None:
-        connection = await self._open()
+    async def _send(self, connection: Connection, brought: Sequence[_Sent]) -> None:
         try:
-            packed = b"".join(map(pack_command, commands))  # redis-py's own packing takes twice as long
+            packed = b"".join(sent.commands for sent in brought)
             await connection.send_packed_command(packed, check_health=False)
-            for _ in commands:
+            for _ in range(sum(sent.number for sent in brought)):
+                self._steps += 1
                 await connection.read_response()
         except BaseException:
             self._connection = None
@@ -87,23 +106,31 @@ class LoopAppender:
             self._connection = pool.make_connection()
         return self._connection
 
+    async def _patiently(self, work: Coroutine[Any, Any, None]) -> None:
+        """Await an exchange as long as it gets on: each step may take REDIS_TIMEOUT_SECONDS.
 
-async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """Await `work` for so long, or raise TimeoutError.
+        An answer may be there before a loop that had much else to do looks for it, so it has a few turns to
+        do so. Errors: TimeoutError.
+        """
+        task = self.loop.create_task(work)
+        try:
+            before = -1
+            while not task.done() and self._steps != before:
+                before = self._steps
+                await asyncio.wait([task], timeout=settings.REDIS_TIMEOUT_SECONDS)
+                for _ in range(TURNS):
+                    if task.done() or self._steps != before:
+                        break
+                    await asyncio.sleep(0)
+            if not task.done():
+                raise TimeoutError(f"Redis was silent for {settings.REDIS_TIMEOUT_SECONDS} seconds.")
+            task.result()
+        finally:
+            if task.cancel():
+                await asyncio.wait([task])
 
-    Its answer may be there before a loop that had much else to do looks for it: time in which the loop did
-    not come round does not count.
-    """
-    loop = asyncio.get_running_loop()
-    task = asyncio.create_task(work)
-    try:
-        while True:
-            due = loop.time() + seconds
-            done, _ = await asyncio.wait([task], timeout=seconds)
-            if done:
-                return task.result()
-            if loop.time() - due < LATE_SECONDS:
-                raise TimeoutError(f"There was no answer in {seconds} seconds.")
-    finally:
-        if task.cancel():
-            await asyncio.wait([task])
+
+def _tell(calls: Sequence[_Sent], error: Exception | None) -> None:
+    for call in calls:
+        if not call.told.done():
+            call.told.set_result(error)

@@ -1,7 +1,9 @@
 """The short road on an event loop: many calls share each wake of the process, and each exchange with Redis.
 
-Calls about which nothing has to be asked are answered on the loop. For all others of the lane a thread is
-taken, in which they are handled as everywhere else, and what is not for the lane goes on to the application.
+Calls about which nothing has to be asked are answered on the loop: of a key that was used a moment ago, with
+limits of which a lease is held (those of two thousand and more), and a plain body. For others a thread is
+taken, in which they are handled as everywhere else. What is not for the lane, or is large, or of a key that
+has to be looked up, goes on to the application, unread.
 """
 
 import asyncio
@@ -9,20 +11,19 @@ import io
 import time
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from concurrent.futures import ThreadPoolExecutor
-from functools import lru_cache, partial
+from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
-from django.conf import settings
-
 from accounts.authentication import api_key_of
 from accounts.keyring import keyring
+from accounts.principals import Principal
 from accounts.redis_link import breaker
 from accounts.throttles import throttle_at_once
 from usage.lane import (
     ENDPOINTS,
+    MEANINGFUL,
     PATHS,
-    Caller,
     Reply,
     caller_of,
     close_connection,
@@ -34,12 +35,28 @@ from usage.lane import (
 )
 from usage.services.events import plain_accept
 
+Scope = dict[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T")
 
 THREADS: Final = 8
+LARGEST: Final = 384 * 1024  # bytes: a batch of a thousand keeps the loop for some milliseconds
+LOOKED_AT: Final = {
+    name.removeprefix("HTTP_").replace("_", "-").lower().encode(): name
+    for name in (
+        "CONTENT_TYPE",
+        "CONTENT_LENGTH",
+        "HTTP_TRANSFER_ENCODING",
+        "HTTP_ACCEPT",
+        "HTTP_AUTHORIZATION",
+        "HTTP_X_API_KEY",
+        "HTTP_X_FORWARDED_FOR",
+        "HTTP_X_REQUEST_ID",
+        *MEANINGFUL,
+    )
+}
 _threads: Final = ThreadPoolExecutor(THREADS, thread_name_prefix="lane")
 
 
@@ -57,9 +74,13 @@ class LoopLane:
         self._new_request_id = new_request_id
         self._observe = observe
 
-    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        meta = _lane_meta(scope)
-        if meta is None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or scope["path"] not in PATHS or not breaker.closed:
+            await self._application(scope, receive, send)
+            return
+        meta = _meta(scope)
+        principal = keyring.known(api_key_of(meta)) if _is_for_loop(meta) else None
+        if principal is None:
             await self._application(scope, receive, send)
             return
         started = time.perf_counter()
@@ -67,7 +88,8 @@ class LoopLane:
         if body is None:
             return
         batch = PATHS[scope["path"]]
-        answer = await _answer(meta, body, batch, self._new_request_id(meta.get("HTTP_X_REQUEST_ID", "")))
+        request_id = self._new_request_id(meta.get("HTTP_X_REQUEST_ID", ""))
+        answer = await _answer(principal, meta, body, batch, request_id)
         seconds = time.perf_counter() - started
         self._observe("POST", ENDPOINTS[batch], answer.status, answer.caller.tenant, seconds)
         log_call(meta, answer, seconds)
@@ -76,10 +98,8 @@ class LoopLane:
         await send({"type": "http.response.body", "body": answer.body})
 
 
-def _lane_meta(scope: dict[str, Any]) -> dict[str, str] | None:
-    """The call as WSGI has it, if it is for the lane. Without Redis the lane would only wait for threads."""
-    if scope["type"] != "http" or scope["path"] not in PATHS or not breaker.closed:
-        return None
+def _meta(scope: Scope) -> dict[str, str]:
+    """The call as WSGI has it, as far as the lane looks at it."""
     client = scope.get("client")
     meta = {
         "REQUEST_METHOD": scope["method"],
@@ -88,27 +108,21 @@ def _lane_meta(scope: dict[str, Any]) -> dict[str, str] | None:
         "REMOTE_ADDR": client[0] if client else "",
     }
     for name, value in scope["headers"]:
-        key = _meta_name(name)
-        text = value.decode("latin-1")
-        meta[key] = f"{meta[key]},{text}" if key in meta else text
-    if not is_for_lane(meta) or int(meta["CONTENT_LENGTH"]) > settings.DATA_UPLOAD_MAX_MEMORY_SIZE:
-        return None
+        if (key := LOOKED_AT.get(name)) is not None:
+            text = value.decode("latin-1")
+            meta[key] = f"{meta[key]},{text}" if key in meta else text
     return meta
 
 
-@lru_cache(maxsize=1000)
-def _meta_name(header: bytes) -> str:
-    """A name with `_` would be taken for the one with `-`, which a proxy may have looked at."""
-    name = header.decode("latin-1").upper()
-    if "_" in name:
-        return f"?{name}"
-    name = name.replace("-", "_")
-    return name if name in {"CONTENT_TYPE", "CONTENT_LENGTH"} else f"HTTP_{name}"
-
-
-@lru_cache(maxsize=100)
+@cache
 def _header(name: str) -> bytes:
     return name.lower().encode("latin-1")
+
+
+def _is_for_loop(meta: Mapping[str, str]) -> bool:
+    return (
+        "HTTP_TRANSFER_ENCODING" not in meta and is_for_lane(meta) and int(meta["CONTENT_LENGTH"]) <= LARGEST
+    )
 
 
 async def _whole(receive: Receive) -> bytes | None:
@@ -120,18 +134,17 @@ async def _whole(receive: Receive) -> bytes | None:
             return None
         parts.append(message.get("body", b""))
         if not message.get("more_body"):
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            return b"".join(parts)
 
 
-async def _answer(meta: Mapping[str, Any], body: bytes, batch: bool, request_id: str) -> Reply:
+async def _answer(
+    principal: Principal, meta: Mapping[str, Any], body: bytes, batch: bool, request_id: str
+) -> Reply:
     """At once, if nobody has to be asked first, else from a thread."""
-    caller, headers, counted = Caller(), {}, None
+    caller, headers = caller_of(principal), {}
     try:
-        principal = keyring.known(api_key_of(meta))
-        if principal is not None:
-            caller = caller_of(principal)
-            counted = throttle_at_once(principal)
-        if principal is not None and counted is not None:
+        counted = throttle_at_once(principal)
+        if counted is not None:
             headers = counted.headers()
             told = await plain_accept(by=principal, body=body, batch=batch, aside=_aside)
             if told is not None:

@@ -73,7 +73,8 @@ class ClusterShard(Shard):
         given = urlsplit(settings.EVENT_CLUSTER_URL)
         master = self.client().connection_pool.connection_kwargs
         login, at, _ = given.netloc.rpartition("@")
-        return given._replace(netloc=f"{login}{at}{master['host']}:{master['port']}").geturl()
+        host = f"[{master['host']}]" if ":" in master["host"] else master["host"]
+        return given._replace(netloc=f"{login}{at}{host}:{master['port']}").geturl()
 
     def client(self) -> "redis.Redis":
         return self._master(settings.REDIS_TIMEOUT_SECONDS)

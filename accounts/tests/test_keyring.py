@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from django.db import OperationalError
 from django.utils import timezone
 
@@ -221,3 +222,19 @@ def test_without_database_and_redis_no_key_is_good(
     clock.now += module.CACHE_SECONDS + 1
     with pytest.raises(OperationalError):
         keyring.principal(text)
+
+
+def test_who_is_known_without_a_question(acme: Tenant, clock: Clock, django_assert_num_queries: Any) -> None:
+    """As long as a revocation elsewhere may stay unheard, and not beyond the key's own end."""
+    secret = make_key(acme, "ingest")[1]
+    ends = timezone.now() + timedelta(hours=1)
+    ending = make_key(acme, "read", expires_at=ends)[1]
+    assert keyring.known(secret) is None
+    for key in (secret, ending):
+        keyring.principal(key)
+    with django_assert_num_queries(0):
+        assert [known and known.home for known in map(keyring.known, (secret, ending))] == [acme, acme]
+        with time_machine.travel(ends, tick=False):
+            assert (keyring.known(secret) is None, keyring.known(ending)) == (False, None)
+        clock.now += module.CACHE_SECONDS + 0.1
+        assert keyring.known(secret) is None

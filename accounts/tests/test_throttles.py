@@ -12,7 +12,8 @@ from rest_framework.test import APIClient
 from accounts import throttles
 from accounts.errors import RateLimited, Unavailable
 from accounts.models import Tenant, User
-from accounts.throttles import limiter, throttle_sign_in
+from accounts.principals import Principal
+from accounts.throttles import Lease, Verdict, limiter, limits_of, throttle_at_once, throttle_sign_in
 from tests.builders import make_key
 
 Client = Callable[..., APIClient]
@@ -201,3 +202,39 @@ def test_without_redis_at_all_a_closed_scope_counts_here(settings: Any) -> None:
     with pytest.raises(RateLimited):
         throttle_sign_in("203.0.113.9", " ada ")
     throttle_sign_in("203.0.113.8", "ada")
+
+
+def leased(left: int, remaining: int, seconds: float = 60, *, allowed: bool = True) -> Lease:
+    verdict = Verdict("test", allowed=allowed, limit=5000, remaining=remaining, reset=0)
+    return Lease(left, time.monotonic() + seconds, verdict)
+
+
+def test_a_call_that_all_limits_have_counted_already() -> None:
+    limits = [("key", "a", 5000), ("tenant", "b", 5000)]
+    limiter._leases |= {limits[0]: leased(1, 7), limits[1]: leased(3, 4)}
+    assert [verdict.remaining for verdict in limiter.take_leased(limits)] == [7, 4]
+    assert [limiter._leases[limit].left for limit in limits] == [0, 2]
+    assert limiter.take_leased(limits) == []  # the first has none left, and of the second none is taken
+    assert [limiter._leases[limit].left for limit in limits] == [0, 2]
+    assert limiter.take_leased([*limits[1:], ("tenant", "unknown", 5000)]) == []
+    limiter._leases[limits[0]] = leased(5, 7, seconds=-1)
+    assert limiter.take_leased(limits) == []
+    limiter._leases[limits[0]] = leased(0, 0, allowed=False)
+    assert [verdict.allowed for verdict in limiter.take_leased(limits)] == [False]
+    assert limiter._leases[limits[1]].left == 2
+
+
+def test_the_tightest_limit_is_told_and_a_refusal_repeated_at_once(settings: Any) -> None:
+    settings.RATE_LIMIT_API_KEY = settings.RATE_LIMIT_TENANT = 5000
+    tenant = Tenant(slug="acme")
+    caller = Principal(kind="api_key", actor="key:a", tenant=tenant, key_id=tenant.pk)
+    assert throttle_at_once(caller) is None
+    of_key, of_tenant = limits_of(caller)
+    limiter._leases |= {of_key: leased(5, 7), of_tenant: leased(5, 4)}
+    verdict = throttle_at_once(caller)
+    assert verdict is not None
+    assert verdict.remaining == 4
+    limiter._leases[of_tenant] = leased(0, 0, allowed=False)
+    with pytest.raises(RateLimited):
+        throttle_at_once(caller)
+    assert limiter._leases[of_key].left == 4

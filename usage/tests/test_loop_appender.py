@@ -15,7 +15,7 @@ from accounts.redis_link import Breaker, RedisAway, client
 from tests.servers import Redis
 from tests.servers.cluster import RedisCluster
 from usage import queue
-from usage.loop_appender import LoopAppender, within
+from usage.loop_appender import LoopAppender
 from usage.shards import shards
 
 pytestmark = pytest.mark.full
@@ -43,9 +43,9 @@ def test_what_comes_during_an_exchange_goes_with_the_next() -> None:
     async def scenario(appender: LoopAppender) -> None:
         send = appender._send
 
-        async def counted(commands: Any) -> None:
-            exchanged.append(len(commands))
-            await send(commands)
+        async def counted(connection: Any, brought: Any) -> None:
+            exchanged.append(sum(sent.number for sent in brought))
+            await send(connection, brought)
 
         with mock.patch.object(appender, "_send", counted):
             first = asyncio.create_task(appender.send([command(0)]))
@@ -106,41 +106,114 @@ def test_a_frozen_redis_is_waited_for_as_long_as_agreed(settings: Any) -> None:
         with_appender(scenario, server.url)
 
 
-async def _hold_up(seconds: float) -> None:
-    """As other calls do to a loop."""
-    await asyncio.sleep(0.01)
-    time.sleep(seconds)
+async def busily(stop: asyncio.Event, seconds: float) -> None:
+    """As other calls do to a loop: each turn takes so long."""
+    while not stop.is_set():
+        time.sleep(seconds)
+        await asyncio.sleep(0)
 
 
-def test_an_answer_that_a_busy_loop_was_late_to_look_for_is_no_silence() -> None:
-    async def scenario() -> str:
-        loop = asyncio.get_running_loop()
-        answer: asyncio.Future[str] = loop.create_future()
+def test_an_answer_that_a_busy_loop_was_late_to_look_for_is_no_silence(settings: Any) -> None:
+    settings.REDIS_TIMEOUT_SECONDS = 0.1
 
-        async def work() -> str:
-            return await answer
-
-        busy = asyncio.create_task(_hold_up(0.3))
-        loop.call_later(0.2, lambda: loop.call_soon(loop.call_soon, answer.set_result, "there"))
-        found = await within(0.1, work())
-        await busy
-        return found
-
-    assert async_to_sync(scenario)() == "there"
-
-
-def test_silence_ends_the_work() -> None:
-    async def scenario() -> asyncio.Future[None]:
-        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    async def scenario(appender: LoopAppender) -> None:
+        answer: asyncio.Future[None] = appender.loop.create_future()
 
         async def work() -> None:
             await answer
 
-        with pytest.raises(TimeoutError, match=r"no answer in 0\.05 seconds"):
-            await within(0.05, work())
-        return answer
+        async def hold_up() -> None:
+            await asyncio.sleep(0.01)
+            time.sleep(0.3)
 
-    assert async_to_sync(scenario)().cancelled()
+        # As what a socket holds: it is read in one turn, and its reader wakes in the next.
+        appender.loop.call_later(0.2, lambda: appender.loop.call_soon(answer.set_result, None))
+        held_up = asyncio.create_task(hold_up())
+        await appender._patiently(work())
+        await held_up
+
+    with_appender(scenario)
+
+
+def test_silence_ends_an_exchange_on_a_busy_loop_too(settings: Any) -> None:
+    settings.REDIS_TIMEOUT_SECONDS = 0.1
+    with Redis() as server:
+
+        async def scenario(appender: LoopAppender) -> None:
+            await appender.send([command(1)])
+            stop = asyncio.Event()
+            busy = asyncio.create_task(busily(stop, 0.012))
+            server.pause()
+            started = time.monotonic()
+            with pytest.raises(RedisAway):
+                await appender.send([command(2)])
+            assert 0.1 <= time.monotonic() - started < 5
+            stop.set()
+            await busy
+            server.resume()
+
+        with_appender(scenario, server.url)
+
+
+def test_a_long_exchange_takes_its_time_as_long_as_it_gets_on(settings: Any) -> None:
+    """Each answer may take so long, not all of them together; and what is large goes in more than one."""
+    settings.REDIS_TIMEOUT_SECONDS = 0.3
+    sizes: list[int] = []
+
+    async def scenario(appender: LoopAppender) -> None:
+        await appender.send([command(0)])
+        send = appender._send
+
+        async def counted(connection: Any, brought: Any) -> None:
+            sizes.append(len(brought))
+            await send(connection, brought)
+
+        with mock.patch.object(appender, "_send", counted):
+            large = ("XADD", settings.EVENT_STREAM, "*", "n", 7, "e", b"x" * 300_000)
+            await asyncio.gather(*(appender.send([large]) for _ in range(5)))
+        sleeps = [("BLPOP", "nothing", 0.2)] * 4
+        started = time.monotonic()
+        await appender.send(sleeps)
+        assert time.monotonic() - started >= 0.8
+
+    with_appender(scenario)
+    assert sizes == [2, 2, 1]
+    assert numbers() == [0, 7, 7, 7, 7, 7]
+
+
+def test_nobody_is_forgotten_when_something_unforeseen_happens() -> None:
+    async def scenario(appender: LoopAppender) -> None:
+        with mock.patch.object(appender, "_open", side_effect=ValueError("no such address")):
+            calls = [asyncio.create_task(appender.send([command(number)])) for number in range(2)]
+            await asyncio.sleep(0)
+            calls.append(asyncio.create_task(appender.send([command(2)])))
+            errors = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
+        assert [type(error) for error in errors] == [RedisAway] * 3
+        assert not appender._breaker.closed
+
+    with_appender(scenario)
+    assert numbers() == []
+
+
+def test_calls_that_wait_are_told_when_the_loop_ends() -> None:
+    async def scenario(appender: LoopAppender) -> None:
+        begun = asyncio.Event()
+
+        async def never() -> None:
+            begun.set()
+            await asyncio.Event().wait()
+
+        with mock.patch.object(appender, "_open", never):
+            first = asyncio.create_task(appender.send([command(0)]))
+            await begun.wait()
+            calls = [first, *(asyncio.create_task(appender.send([command(number)])) for number in (1, 2))]
+            await asyncio.sleep(0)
+            assert appender._leading is not None
+            appender._leading.cancel()
+            errors = await asyncio.wait_for(asyncio.gather(*calls, return_exceptions=True), 5)
+        assert [type(error) for error in errors] == [RedisAway] * 3
+
+    with_appender(scenario)
 
 
 @pytest.fixture

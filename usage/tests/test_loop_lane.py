@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
 from unittest import mock
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
-from django.db import OperationalError
+from django.db import OperationalError, connection
 from prometheus_client import REGISTRY
 
 from accounts.models import Tenant
@@ -36,6 +38,7 @@ from usage.tests.test_lane import (
 )
 
 pytestmark = [pytest.mark.full, pytest.mark.django_db]
+SLOW: Final = {"flat fields", "batch with bad ones"}
 MANY: Final = 10_000  # of such a limit ten calls are counted at once
 
 
@@ -137,17 +140,20 @@ def caller() -> Caller:
     return Caller()
 
 
-@pytest.fixture
-def warm(acme: Tenant, caller: Caller) -> str:
-    """A key that the process knows, with calls that are counted already."""
-    secret = make_key(acme, "ingest", rate_limit=MANY)[1]
+def known(acme: Tenant, rate_limit: int) -> str:
+    """A key that was used a moment ago."""
+    secret = make_key(acme, "ingest", rate_limit=rate_limit)[1]
     acme.rate_limit = MANY
     acme.save()
-    assert caller(SINGLE, ONE, secret).status == 202
+    assert call(in_front(unreached), SINGLE, ONE, HTTP_X_API_KEY=secret).status == "202 Accepted"
     client().flushdb()
-    caller.threads = 0
-    caller.observed.clear()
     return secret
+
+
+@pytest.fixture
+def warm(acme: Tenant) -> str:
+    """With calls that are counted already."""
+    return known(acme, MANY)
 
 
 def entries() -> list[Any]:
@@ -171,7 +177,7 @@ def test_a_plain_call_asks_nobody(caller: Caller, warm: str, django_assert_num_q
     assert caller.observed == [("POST", SINGLE, 202, "acme"), ("POST", BATCH, 202, "acme")]
 
 
-@pytest.mark.parametrize("road", ["cold", "warm"])
+@pytest.mark.parametrize("road", ["asked for", "at once"])
 @pytest.mark.parametrize("name", REQUESTS)
 def test_the_lanes_answers(
     name: str, road: str, caller: Caller, warm: str, acme: Tenant, rival: Tenant
@@ -179,27 +185,54 @@ def test_the_lanes_answers(
     path, body, status = REQUESTS[name]
     if name == "too large":
         return
-    secret = warm if road == "warm" else make_key(acme, "ingest", rate_limit=MANY)[1]
-    expected = call(in_front(unreached), path, body, HTTP_X_API_KEY=warm)
+    limit = {"at once": MANY, "asked for": MANY - 1}[road]
+    secret = known(acme, limit)
+    if road == "asked for":
+        limiter._leases.clear()
+    expected = call(in_front(unreached), path, body, HTTP_X_API_KEY=make_key(acme, "ingest")[1])
     answer = caller(path, body, secret)
     assert (expected.status, answer.status) == (status, int(status[:3]))
     assert comparable(json.loads(answer.body)) == comparable(json.loads(expected.body))
     assert answer.headers.keys() == {header.lower() for header in expected.headers}
     assert answer.headers["content-length"] == str(len(answer.body))
-    assert answer.headers["x-ratelimit-limit"] == str(MANY)
+    assert answer.headers["x-ratelimit-limit"] == str(limit)
     assert caller.handed_over == []
+    assert (caller.threads == 0) is (road == "at once" and answer.status == 202 and name not in SLOW)
 
 
 @pytest.mark.parametrize("name", UNUSUAL)
-def test_calls_that_are_handed_over_whole(name: str, caller: Caller, settings: Any) -> None:
+def test_calls_that_are_handed_over_whole(name: str, caller: Caller, warm: str, settings: Any) -> None:
     settings.MASTER_TOKEN = "the-master-token"
-    assert caller(SINGLE, ONE, **UNUSUAL[name]).status == 204
+    assert caller(SINGLE, ONE, warm, **UNUSUAL[name]).status == 204
     assert (caller.handed_over, caller.threads, caller.observed) == ([ONE], 0, [])
 
 
-def test_a_body_beyond_the_limit_is_handed_over(caller: Caller, warm: str, settings: Any) -> None:
-    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = len(ONE) - 1
-    assert (caller(SINGLE, ONE, warm).status, caller.handed_over) == (204, [ONE])
+def test_a_key_that_has_to_be_looked_up_is_handed_over_unread(caller: Caller, acme: Tenant) -> None:
+    for secret in (make_key(acme, "ingest")[1], "unknown-key"):
+        assert caller(SINGLE, ONE, secret).status == 204
+    assert (caller.handed_over, caller.threads, entries()) == ([ONE, ONE], 0, [])
+
+
+def test_a_large_body_is_handed_over(caller: Caller, warm: str) -> None:
+    large = as_bytes(event(metadata={"text": "x" * (loop_lane.LARGEST - len(ONE))}))
+    assert len(large) > loop_lane.LARGEST
+    assert (caller(SINGLE, large, warm).status, caller.handed_over) == (204, [large])
+
+
+@pytest.mark.parametrize("length", ["0" * 5000 + str(len(ONE)), "9" * 5000])
+def test_a_length_of_thousands_of_digits_is_handed_over(length: str, caller: Caller, warm: str) -> None:
+    assert caller(SINGLE, ONE, warm, CONTENT_LENGTH=length).status == 204
+
+
+def test_what_comes_in_chunks_is_handed_over(caller: Caller, warm: str) -> None:
+    assert caller(SINGLE, ONE, warm, HTTP_TRANSFER_ENCODING="chunked").status == 204
+
+
+def test_a_header_given_twice_is_not_the_last_of_them(caller: Caller, warm: str) -> None:
+    scope = scope_of(SINGLE, ONE, {"HTTP_X_API_KEY": "another"})
+    scope["headers"].append((b"x-api-key", warm.encode()))
+    application = LoopLane(caller._other, new_request_id=str, observe=caller._note)
+    assert async_to_sync(answered)(application, scope, [ONE]).status == 204
 
 
 def test_a_header_with_an_underscore_is_not_the_one_with_a_dash(caller: Caller, warm: str) -> None:
@@ -243,7 +276,7 @@ def test_each_call_is_counted_once_on_either_road(caller: Caller, warm: str) -> 
 
 
 def test_a_limit_that_must_be_asked_for_takes_a_thread(caller: Caller, acme: Tenant) -> None:
-    secret = make_key(acme, "ingest", rate_limit=2)[1]
+    secret = known(acme, 2)
     answers = [caller(SINGLE, ONE, secret) for _ in range(3)]
     assert [answer.status for answer in answers] == [202, 202, 429]
     assert caller.threads == 3
@@ -256,7 +289,9 @@ def test_the_months_quota_holds(caller: Caller, warm: str, acme: Tenant) -> None
     quota_set(by=SYSTEM, tenant=acme, monthly_events=3, hard=True)
     gate.forget()
     three = as_bytes(batch(event(), event()))
-    assert [caller(BATCH, three, warm).status for _ in range(2)] == [202, 429]
+    answers = [caller(BATCH, three, warm) for _ in range(2)]
+    assert [answer.status for answer in answers] == [202, 429]
+    assert answers[1].headers["ratelimit-policy"] == f'"key";q={MANY};w=60'
     assert caller.threads == 1  # the first asked what was used
     assert [len(entry) for entry in entries()] == [2]
 
@@ -296,6 +331,34 @@ def test_what_goes_wrong_is_told_without_its_reason(
     assert b"secret" not in answer.body
     assert b"server closed" not in answer.body
     assert caller.observed == [("POST", SINGLE, status, "acme")]
+
+
+def test_each_answer_is_told_to_the_log(caller: Caller, warm: str) -> None:
+    with mock.patch.object(loop_lane, "log_call") as log_call:
+        caller(SINGLE, ONE, warm)
+    (meta, answer, seconds), _ = log_call.call_args
+    assert (meta["PATH_INFO"], answer.status, answer.caller.tenant, seconds > 0) == (
+        SINGLE,
+        202,
+        "acme",
+        True,
+    )
+
+
+def test_a_thread_gives_its_connection_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One thread, so that the second work finds what the first has left."""
+    monkeypatch.undo()
+    monkeypatch.setattr(loop_lane, "_threads", ThreadPoolExecutor(1, thread_name_prefix="lane"))
+
+    def ask() -> tuple[str, bool]:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+        return threading.current_thread().name, connection.connection is None
+
+    async def twice() -> list[Any]:
+        return [await loop_lane._aside(work) for work in (ask, lambda: connection.connection is None)]
+
+    assert async_to_sync(twice)() == [("lane_0", False), True]
 
 
 def test_calls_of_a_moment_share_an_exchange(caller: Caller, warm: str) -> None:
