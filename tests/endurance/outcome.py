@@ -21,8 +21,8 @@ from tests.endurance.memory import (
 
 RULE: Final = (
     f"more than {FLAT_MB_PER_HOUR:.0f} MB and {FLAT_SHARE_PER_HOUR:.0%} an hour in the second half of its"
-    f" longest life, nor what comes and goes by {FLAT_EACH_MB:.0f} MB and {FLAT_EACH_SHARE:.0%} each from half to"
-    f" half, nor to more than {PILED:.0f} times as many"
+    f" longest life, nor what comes and goes by {FLAT_EACH_MB:.0f} MB and {FLAT_EACH_SHARE:.0%} each"
+    f" from half to half, nor to more than {PILED:.0f} times as many"
 )
 
 
