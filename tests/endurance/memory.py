@@ -20,7 +20,7 @@ FLAT_MB_PER_HOUR: Final = 10.0  # or,
 FLAT_SHARE_PER_HOUR: Final = 0.05  # where that is more, of what it holds
 FLAT_EACH_MB: Final = 1.0  # or,
 FLAT_EACH_SHARE: Final = 0.1  # where that is more, of what each held in the first half
-PILED: Final = 2.0  # times as many as in the first half
+PILED_PER_HOUR: Final = 10.0  # of them at once
 
 SHORT: Final = "too short to tell"
 FLAT: Final = "flat"
@@ -47,17 +47,17 @@ class Sample(NamedTuple):
 class Passing(NamedTuple):
     """Processes that come and go, as PostgreSQL's do, one for each connection.
 
-    Those that lived for less than half of the server's life: how many there were at most, for how long the
-    oldest lived, and for the first half and the second how many there were at once and how much each held,
-    on average and in megabytes. Their number follows the load, within what the pools may lend.
+    Those that did not live through the second half of the server's life: for how long the oldest lived, how
+    many there were at once on average in the first half and in the second and how much each held, in
+    megabytes, and how the least number at once in each window of the second half grew. It follows the load.
     """
 
-    most: int
     seconds: float
     number_before: float
     number_after: float
     each_before: float
     each_after: float
+    number_per_hour: float
 
     @property
     def swell(self) -> bool:
@@ -66,7 +66,7 @@ class Passing(NamedTuple):
 
     @property
     def pile_up(self) -> bool:
-        return self.number_after > PILED * self.number_before
+        return self.number_per_hour > PILED_PER_HOUR
 
 
 class Trend(NamedTuple):
@@ -159,8 +159,8 @@ def _trend(life: Sequence[Sample]) -> Trend:
         max(own.values()),
         sum(sample.shared for sample in last) / 1024,
         sum(sample.rss for sample in last) / 1024,
-        statistics.linear_regression([*rests], [*rests.values()]).slope * 3600 if len(rests) > 1 else 0.0,
-        _passing(life, middle),
+        _per_hour(rests),
+        _passing([sample for sample in life if sample.pid not in lasting], own, middle, ended),
     )
 
 
@@ -187,21 +187,22 @@ def _rests(sizes: Mapping[float, float], middle: float, ended: float) -> dict[fl
     return least
 
 
-def _passing(life: Sequence[Sample], middle: float) -> Passing | None:
-    lives: dict[int, list[float]] = defaultdict(list)
-    for sample in life:
-        lives[sample.pid].append(sample.at)
-    seconds = {pid: moments[-1] - moments[0] for pid, moments in lives.items()}
-    short = {pid for pid, lived in seconds.items() if lived < middle - life[0].at}
-    seen = [sample for sample in life if sample.pid in short]
+def _per_hour(rests: Mapping[float, float]) -> float:
+    """The slope of a line through what is told of each window."""
+    return statistics.linear_regression([*rests], [*rests.values()]).slope * 3600 if len(rests) > 1 else 0.0
+
+
+def _passing(seen: Sequence[Sample], looks: Iterable[float], middle: float, ended: float) -> Passing | None:
+    """Of what was seen of them, at any of the `looks`."""
     if not seen:
         return None
-    looks = {sample.at for sample in life}
-    halves = ([s for s in seen if s.at < middle], [s for s in seen if s.at >= middle])
-    times = (sum(at < middle for at in looks), sum(at >= middle for at in looks))
-    return Passing(
-        max(Counter(sample.at for sample in seen).values()),
-        max(seconds[pid] for pid in short),
-        *(len(half) / number for half, number in zip(halves, times, strict=True)),
-        *(statistics.fmean(s.own / 1024 for s in half) if half else 0.0 for half in halves),
-    )
+    lives: dict[int, list[float]] = defaultdict(list)
+    for sample in seen:
+        lives[sample.pid].append(sample.at)
+    at_once = dict.fromkeys(looks, 0.0) | Counter(sample.at for sample in seen)
+    halves = ([s.own for s in seen if s.at < middle], [s.own for s in seen if s.at >= middle])
+    times = (sum(at < middle for at in at_once), sum(at >= middle for at in at_once))
+    before, after = (len(half) / number for half, number in zip(halves, times, strict=True))
+    each_before, each_after = (statistics.fmean(half) / 1024 if half else 0.0 for half in halves)
+    oldest = max(moments[-1] - moments[0] for moments in lives.values())
+    return Passing(oldest, before, after, each_before, each_after, _per_hour(_rests(at_once, middle, ended)))

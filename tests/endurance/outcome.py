@@ -14,15 +14,16 @@ from tests.endurance.memory import (
     FLAT_MB_PER_HOUR,
     FLAT_SHARE_PER_HOUR,
     GROWS,
-    PILED,
+    PILED_PER_HOUR,
     SHORT,
+    Passing,
     Trend,
 )
 
 RULE: Final = (
     f"more than {FLAT_MB_PER_HOUR:.0f} MB and {FLAT_SHARE_PER_HOUR:.0%} an hour in the second half of its"
     f" longest life, nor what comes and goes by {FLAT_EACH_MB:.0f} MB and {FLAT_EACH_SHARE:.0%} each"
-    f" from half to half, nor to more than {PILED:.0f} times as many"
+    f" from half to half, nor by {PILED_PER_HOUR:.0f} at once an hour"
 )
 
 
@@ -31,8 +32,17 @@ def _grown(trend: Trend) -> str:
     if trend.passing and trend.passing.swell:
         told.append(f"each {trend.passing.each_before:.1f}, then {trend.passing.each_after:.1f} MB")
     if trend.passing and trend.passing.pile_up:
-        told.append(f"{trend.passing.number_before:.1f}, then {trend.passing.number_after:.1f} at once")
+        told.append(f"{trend.passing.number_per_hour:+.1f} at once an hour")
     return f"{trend.name} ({', '.join(told)})"
+
+
+def _come_and_go(passing: Passing) -> str:
+    seconds, before, after, each_before, each_after, per_hour = passing
+    return (
+        f"processes come and go, the oldest after {seconds / 60:.1f} minutes; on average {before:.1f} at once"
+        f" of {each_before:.1f} MB each in the first half, {after:.1f} of {each_after:.1f} in the second"
+        f" ({per_hour:+.1f} at once an hour)"
+    )
 
 
 @dataclass(frozen=True)
@@ -108,14 +118,7 @@ class Outcome:
             for m in self.memory
         ]
         title = "MB              start  middle    end   most  shared    RSS   an hour   minutes"
-        passing = [
-            f"{m.name}: up to {m.passing.most} processes come and go, the oldest after"
-            f" {m.passing.seconds / 60:.1f} minutes; on average {m.passing.number_before:.1f} at once of"
-            f" {m.passing.each_before:.1f} MB each in the first half, {m.passing.number_after:.1f} of"
-            f" {m.passing.each_after:.1f} in the second"
-            for m in self.memory
-            if m.passing
-        ]
+        passing = [f"{m.name}: {_come_and_go(m.passing)}" for m in self.memory if m.passing]
         return [title, *lines, *passing, self._memory_verdict()]
 
     def _memory_verdict(self) -> str:
