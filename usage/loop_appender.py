@@ -21,7 +21,7 @@ from accounts.redis_link import Breaker, RedisAway
 from usage.appender import Command
 
 EXCHANGE_BYTES: Final = 512 * 1024  # after which the rest waits for the next
-TURNS: Final = 4  # of the loop, from what a socket holds to who waits for it
+TURNS: Final = 32  # of the loop: a connection is made in a dozen, each of which may be long
 log = structlog.get_logger(__name__)
 
 
@@ -42,7 +42,7 @@ class LoopAppender:
         self._breaker = breaker
         self._waiting: deque[_Sent] = deque()
         self._leading: asyncio.Task[None] | None = None
-        self._connection: Connection | None = None
+        self._connection: tuple[Connection | None, int] = (None, 0)
         self._steps = 0
 
     async def send(self, commands: Sequence[Command]) -> None:
@@ -95,22 +95,29 @@ class LoopAppender:
                 self._steps += 1
                 await connection.read_response()
         except BaseException:
-            self._connection = None
+            self._connection = (None, 0)
             await connection.disconnect(nowait=True)
             raise
 
     async def _open(self) -> Connection:
-        if self._connection is None:
+        """A new one after Redis was away, as the old one may be stale."""
+        connection, made_after = self._connection
+        if connection is None or made_after != self._breaker.trips:
+            if connection is not None:
+                await connection.disconnect(nowait=True)
+            trips = self._breaker.trips
             url = await asyncio.to_thread(self._url)
             pool: Any = Redis.from_url(url, retry=Retry(NoBackoff(), 0)).connection_pool
-            self._connection = pool.make_connection()
-        return self._connection
+            connection = pool.make_connection()
+            self._connection = connection, trips
+        return connection
 
     async def _patiently(self, work: Coroutine[Any, Any, None]) -> None:
-        """Await an exchange as long as it gets on: each step may take REDIS_TIMEOUT_SECONDS.
+        """Await an exchange as long as it gets on: to be sent, and for each answer, it has up to twice
+        REDIS_TIMEOUT_SECONDS.
 
-        An answer may be there before a loop that had much else to do looks for it, so it has a few turns to
-        do so. Errors: TimeoutError.
+        An answer may be there before a loop that had much else to do looks for it, so it has some turns to do
+        so. Errors: TimeoutError.
         """
         task = self.loop.create_task(work)
         try:

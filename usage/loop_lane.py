@@ -15,15 +15,18 @@ from functools import cache, partial
 from http import HTTPStatus
 from typing import Any, Final, TypeVar
 
+from django.conf import settings
+
 from accounts.authentication import api_key_of
+from accounts.errors import Unavailable
 from accounts.keyring import keyring
-from accounts.principals import Principal
 from accounts.redis_link import breaker
 from accounts.throttles import throttle_at_once
 from usage.lane import (
     ENDPOINTS,
     MEANINGFUL,
     PATHS,
+    Caller,
     Reply,
     caller_of,
     close_connection,
@@ -42,7 +45,10 @@ Send = Callable[[Message], Awaitable[None]]
 T = TypeVar("T")
 
 THREADS: Final = 8
-LARGEST: Final = 384 * 1024  # bytes: a batch of a thousand keeps the loop for some milliseconds
+MOST_ASIDE: Final = 256  # calls that wait for a thread or have one
+# Of a body that keeps the loop for some milliseconds, as a batch of a thousand does; others take a thread.
+LARGEST: Final = 384 * 1024  # bytes
+MOST_VALUES: Final = 30_000
 LOOKED_AT: Final = {
     name.removeprefix("HTTP_").replace("_", "-").lower().encode(): name
     for name in (
@@ -57,7 +63,6 @@ LOOKED_AT: Final = {
         *MEANINGFUL,
     )
 }
-_threads: Final = ThreadPoolExecutor(THREADS, thread_name_prefix="lane")
 
 
 class LoopLane:
@@ -79,8 +84,7 @@ class LoopLane:
             await self._application(scope, receive, send)
             return
         meta = _meta(scope)
-        principal = keyring.known(api_key_of(meta)) if _is_for_loop(meta) else None
-        if principal is None:
+        if not _is_for_loop(meta):
             await self._application(scope, receive, send)
             return
         started = time.perf_counter()
@@ -89,7 +93,7 @@ class LoopLane:
             return
         batch = PATHS[scope["path"]]
         request_id = self._new_request_id(meta.get("HTTP_X_REQUEST_ID", ""))
-        answer = await _answer(principal, meta, body, batch, request_id)
+        answer = await _answer(meta, body, batch, request_id)
         seconds = time.perf_counter() - started
         self._observe("POST", ENDPOINTS[batch], answer.status, answer.caller.tenant, seconds)
         log_call(meta, answer, seconds)
@@ -121,7 +125,10 @@ def _header(name: str) -> bytes:
 
 def _is_for_loop(meta: Mapping[str, str]) -> bool:
     return (
-        "HTTP_TRANSFER_ENCODING" not in meta and is_for_lane(meta) and int(meta["CONTENT_LENGTH"]) <= LARGEST
+        "HTTP_TRANSFER_ENCODING" not in meta
+        and is_for_lane(meta)
+        and int(meta["CONTENT_LENGTH"]) <= min(LARGEST, settings.DATA_UPLOAD_MAX_MEMORY_SIZE)
+        and keyring.known(api_key_of(meta)) is not None
     )
 
 
@@ -137,26 +144,40 @@ async def _whole(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-async def _answer(
-    principal: Principal, meta: Mapping[str, Any], body: bytes, batch: bool, request_id: str
-) -> Reply:
+async def _answer(meta: Mapping[str, Any], body: bytes, batch: bool, request_id: str) -> Reply:
     """At once, if nobody has to be asked first, else from a thread."""
-    caller, headers = caller_of(principal), {}
+    caller, headers, counted = Caller(), {}, None
     try:
-        counted = throttle_at_once(principal)
-        if counted is not None:
+        principal = keyring.known(api_key_of(meta))  # once more: the body may have taken its time
+        if principal is not None and body.count(b",") <= MOST_VALUES:
+            caller = caller_of(principal)
+            counted = throttle_at_once(principal)
+        if principal is not None and counted is not None:
             headers = counted.headers()
-            told = await plain_accept(by=principal, body=body, batch=batch, aside=_aside)
+            told = await plain_accept(by=principal, body=body, batch=batch, aside=aside)
             if told is not None:
                 return reply(HTTPStatus.ACCEPTED, headers, told, request_id, caller)
         read = io.BytesIO(body).read
-        return await _aside(partial(handle, meta, read, batch=batch, request_id=request_id, counted=counted))
+        return await aside(partial(handle, meta, read, batch=batch, request_id=request_id, counted=counted))
     except Exception as error:
         return refusal(error, headers, request_id, caller)
 
 
-async def _aside(work: Callable[[], T]) -> T:
-    return await asyncio.get_running_loop().run_in_executor(_threads, _closing, work)
+class Aside:
+    """Work that may wait, in threads of its own; not so much of it that memory would end."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="lane")
+        self._calls = 0
+
+    async def __call__(self, work: Callable[[], T]) -> T:
+        if self._calls >= MOST_ASIDE:
+            raise Unavailable("Too many calls wait for the database; try again shortly.")
+        self._calls += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._threads, _closing, work)
+        finally:
+            self._calls -= 1
 
 
 def _closing(work: Callable[[], T]) -> T:
@@ -164,3 +185,6 @@ def _closing(work: Callable[[], T]) -> T:
         return work()
     finally:
         close_connection()
+
+
+aside = Aside()

@@ -100,7 +100,7 @@ def test_a_frozen_redis_is_waited_for_as_long_as_agreed(settings: Any) -> None:
             with pytest.raises(RedisAway):
                 await appender.send([command(2)])
             assert 0.2 <= time.monotonic() - started < 5
-            assert appender._connection is None  # what it still answers is nobody's
+            assert appender._connection == (None, 0)  # what it still answers is nobody's
             server.resume()
 
         with_appender(scenario, server.url)
@@ -133,6 +133,35 @@ def test_an_answer_that_a_busy_loop_was_late_to_look_for_is_no_silence(settings:
         await held_up
 
     with_appender(scenario)
+
+
+def test_a_busy_loop_finds_its_way_to_redis(settings: Any) -> None:
+    settings.REDIS_TIMEOUT_SECONDS = 0.05
+
+    async def scenario(appender: LoopAppender) -> None:
+        stop = asyncio.Event()
+        busy = asyncio.create_task(busily(stop, 0.03))
+        await appender.send([command(1)])
+        stop.set()
+        await busy
+
+    with_appender(scenario)
+    assert numbers() == [1]
+
+
+def test_a_connection_from_before_redis_was_away_is_not_trusted() -> None:
+    async def scenario(appender: LoopAppender) -> None:
+        await appender.send([command(1)])
+        before, _ = appender._connection
+        appender._breaker.trip()  # by somebody else
+        appender._breaker._open_until = 0.0
+        await appender.send([command(2)])
+        assert appender._connection[0] is not before
+        assert before is not None
+        assert not before.is_connected
+
+    with_appender(scenario)
+    assert numbers() == [1, 2]
 
 
 def test_silence_ends_an_exchange_on_a_busy_loop_too(settings: Any) -> None:

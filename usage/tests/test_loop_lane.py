@@ -4,22 +4,25 @@ import asyncio
 import json
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, Final, NamedTuple
 from unittest import mock
 
 import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.db import OperationalError, connection
+from django.utils import timezone
 from prometheus_client import REGISTRY
 
-from accounts.models import Tenant
+from accounts.errors import Unavailable
+from accounts.keyring import keyring
+from accounts.models import ApiKey, Tenant
 from accounts.principals import SYSTEM
 from accounts.redis_link import RedisAway, breaker, client
 from accounts.throttles import limiter
 from tests.builders import make_key
 from usage import lane, loop_lane, queue
-from usage.loop_lane import LoopLane
+from usage.loop_lane import Aside, LoopLane
 from usage.quotas import gate
 from usage.services.quotas import quota_set
 from usage.shards import shards
@@ -73,7 +76,7 @@ class Caller:
                 )
             )
 
-        with mock.patch.object(loop_lane, "_aside", self._aside):
+        with mock.patch.object(loop_lane, "aside", self._aside):
             return async_to_sync(together)()
 
     async def _aside(self, work: Callable[[], Any]) -> Any:
@@ -333,6 +336,46 @@ def test_what_goes_wrong_is_told_without_its_reason(
     assert caller.observed == [("POST", SINGLE, status, "acme")]
 
 
+def test_no_more_calls_wait_for_threads_than_there_is_room_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_lane, "MOST_ASIDE", 2)
+    aside, go = Aside(), threading.Event()
+
+    async def three() -> list[Any]:
+        waiting = [asyncio.create_task(aside(partial(go.wait, 10))) for _ in range(2)]
+        await asyncio.sleep(0)
+        with pytest.raises(Unavailable):
+            await aside(lambda: True)
+        go.set()
+        return [*await asyncio.gather(*waiting), await aside(lambda: "room again")]
+
+    assert async_to_sync(three)() == [True, True, "room again"]
+
+
+def test_a_body_of_very_many_values_takes_a_thread(caller: Caller, warm: str) -> None:
+    many = as_bytes(event(metrics={"n": list(range(loop_lane.MOST_VALUES))}))
+    assert len(many) < loop_lane.LARGEST
+    assert (caller(SINGLE, many, warm).status, caller.threads) == (202, 1)
+
+
+def test_a_key_that_ended_while_its_body_came_is_not_good(caller: Caller, warm: str) -> None:
+    ApiKey.objects.update(revoked_at=timezone.now())  # as in another process
+    parts = [ONE[:7], ONE[7:]]
+
+    async def receive() -> Any:
+        keyring.clear()
+        return {"type": "http.request", "body": parts.pop(0), "more_body": bool(parts)}
+
+    sent: list[Any] = []
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    application = LoopLane(caller._other, new_request_id=str, observe=caller._note)
+    with mock.patch.object(loop_lane, "aside", caller._aside):
+        async_to_sync(application)(scope_of(SINGLE, ONE, {"HTTP_X_API_KEY": warm}), receive, send)
+    assert (sent[0]["status"], caller.threads, entries()) == (401, 1, [])
+
+
 def test_each_answer_is_told_to_the_log(caller: Caller, warm: str) -> None:
     with mock.patch.object(loop_lane, "log_call") as log_call:
         caller(SINGLE, ONE, warm)
@@ -348,7 +391,8 @@ def test_each_answer_is_told_to_the_log(caller: Caller, warm: str) -> None:
 def test_a_thread_gives_its_connection_back(monkeypatch: pytest.MonkeyPatch) -> None:
     """One thread, so that the second work finds what the first has left."""
     monkeypatch.undo()
-    monkeypatch.setattr(loop_lane, "_threads", ThreadPoolExecutor(1, thread_name_prefix="lane"))
+    monkeypatch.setattr(loop_lane, "THREADS", 1)
+    aside = Aside()
 
     def ask() -> tuple[str, bool]:
         with connection.cursor() as cursor:
@@ -356,7 +400,7 @@ def test_a_thread_gives_its_connection_back(monkeypatch: pytest.MonkeyPatch) -> 
         return threading.current_thread().name, connection.connection is None
 
     async def twice() -> list[Any]:
-        return [await loop_lane._aside(work) for work in (ask, lambda: connection.connection is None)]
+        return [await aside(work) for work in (ask, lambda: connection.connection is None)]
 
     assert async_to_sync(twice)() == [("lane_0", False), True]
 
