@@ -16,7 +16,7 @@ from tests.servers.process import free_port
 ROOT: Final = Path(__file__).resolve().parents[2]
 BIN: Final = Path(sys.executable).parent
 INTERPOLATED: Final = re.compile(r"\$\{(\w+)(?::\?[^}]*)?\}")
-COLLECT: Final = ("python", "manage.py", "collectstatic", "--noinput", "-v0")
+COLLECT: Final = ["python", "manage.py", "collectstatic", "--noinput", "-v0"]
 # What containers have for themselves, and where it lies in the stack's own folder.
 FOLDERS: Final = {
     "/var/lib/skyledger": "app",
@@ -72,10 +72,7 @@ class Picture:
     def once(self) -> list[list[str]]:
         """What is done before they start: the image's own files, and what compose.yaml runs to its end."""
         ended = [s["command"] for s in self.compose.values() if s.get("restart") == "no"]
-        return [
-            self._program("", c)
-            for c in (["python", "manage.py", "collectstatic", "--noinput", "-v0"], *ended)
-        ]
+        return [self._program("", command) for command in (COLLECT, *ended)]
 
     def redis(self) -> dict[str, str]:
         """The settings of its command line."""
