@@ -1,8 +1,8 @@
 """Rate limits over a sliding window: per key or person, and per tenant.
 
 Counted in Redis by `limits`, atomically, so that all processes share one count; in this process while
-Redis is absent. A limit in the tens of thousands is counted in small leases of a thousandth each, so
-that a busy key does not cost a round trip per request; default limits are counted one by one. A refusal is
+Redis is absent. A limit of two thousand and more is counted in small leases of a thousandth each, so
+that a busy key does not cost a round trip per request; a key's default is counted one by one. A refusal is
 remembered for about as long as it takes until a call would be let in again, and repeated at no cost.
 """
 
