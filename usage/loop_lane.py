@@ -80,18 +80,17 @@ class LoopLane:
         self._observe = observe
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] not in PATHS or not breaker.closed:
+        meta = _meta(scope) if scope["type"] == "http" and scope["path"] in PATHS else {}
+        if breaker.closed and _is_for_loop(meta):
+            await self._serve(meta, PATHS[scope["path"]], receive, send)
+        else:
             await self._application(scope, receive, send)
-            return
-        meta = _meta(scope)
-        if not _is_for_loop(meta):
-            await self._application(scope, receive, send)
-            return
+
+    async def _serve(self, meta: Mapping[str, str], batch: bool, receive: Receive, send: Send) -> None:
         started = time.perf_counter()
         body = await _whole(receive)
         if body is None:
             return
-        batch = PATHS[scope["path"]]
         request_id = self._new_request_id(meta.get("HTTP_X_REQUEST_ID", ""))
         answer = await _answer(meta, body, batch, request_id)
         seconds = time.perf_counter() - started

@@ -16,6 +16,7 @@ import redis
 from django.conf import settings
 
 from accounts.wire import encode
+from usage.appender import Command
 from usage.shards import Shard, shard_of, shards
 
 GROUP: Final = "writers"
@@ -24,7 +25,6 @@ GONE_MS: Final = 3600_000  # a living writer asks for entries every second
 
 
 RawEntry = tuple[str, dict[bytes, bytes]]
-Command = tuple[Any, ...]
 Fields = tuple[uuid.UUID, tuple[Any, ...]]
 
 

@@ -52,7 +52,7 @@ class Gate:
         return None if known is None or time.monotonic() > known.until else known
 
     def count(self, known: Known, count: int) -> None:
-        """As `take`."""
+        """As `take`, against what is known."""
         if known.left is None:
             return
         with self._lock:

@@ -79,13 +79,14 @@ async def plain_accept(*, by: Principal, body: bytes, batch: bool, aside: Aside)
     the events are stored `aside`, where that holds nobody up.
     """
     taken = intake.take_plain(body, _gate(by), single=not batch)
-    groups = list(intake.by_tenant(taken)) if taken else []
-    quotas = [gate.known(tenant) for tenant, _, _ in groups]
-    if taken is None or None in quotas:
+    if taken is None:
+        return None
+    groups = list(intake.by_tenant(taken))
+    quotas = [quota for tenant, _, _ in groups if (quota := gate.known(tenant)) is not None]
+    if len(quotas) < len(groups):
         return None
     for quota, (_, events, _) in zip(quotas, groups, strict=True):
-        if quota is not None:
-            gate.count(quota, len(events))
+        gate.count(quota, len(events))
     became = await _keep_soon(groups, aside)
     return _told_of_batch(taken, groups, became) if batch else _told_of_one(taken.events[0], became)
 
