@@ -130,6 +130,7 @@ def test_an_answer_that_a_busy_loop_was_late_to_look_for_is_no_silence(settings:
         appender.loop.call_later(0.2, lambda: appender.loop.call_soon(answer.set_result, None))
         held_up = asyncio.create_task(hold_up())
         await appender._patiently(work())
+        assert answer.done()
         await held_up
 
     with_appender(scenario)
